@@ -1,0 +1,59 @@
+import type { Caller } from '../context.ts';
+import { unauthorized } from './unauthorized.ts';
+import type { Claims } from './verify-token.ts';
+
+/** Longest header value that a claim may become: services refuse longer ones with errors that nobody understands. */
+const MAX_VALUE_LENGTH = 4096;
+
+/**
+ * Returns a function that makes a caller of verified claims.
+ * @param headers which claim feeds which header, such as `X-User-Id: sub`
+ * @throws {Problem} (from the returned function) `token_claims_invalid` if a claim can't be a header
+ */
+export function callerFromClaims(headers: Readonly<Record<string, string>>): (claims: Claims) => Caller {
+  const mapping = Object.entries(headers);
+  return function callerFromClaims(claims) {
+    const values: [string, string][] = [];
+    for (const [name, claim] of mapping) {
+      const value = headerValue(Object.hasOwn(claims, claim) ? claims[claim] : undefined, claim);
+      if (value !== undefined) values.push([name, value]);
+    }
+    const { tenantId, roles } = claims;
+    return {
+      userId: claims.sub,
+      tenantId: typeof tenantId === 'string' ? tenantId : undefined,
+      roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [],
+      headers: values,
+    };
+  };
+}
+
+function headerValue(claim: unknown, name: string): string | undefined {
+  if (claim === undefined || claim === null) return undefined;
+  const items = Array.isArray(claim) ? claim : [claim];
+  if (!items.every((item) => typeof item === 'string' || typeof item === 'number')) {
+    throw invalid(name, 'must be a text or a list of texts');
+  }
+  const value = items.map((item) => encode(String(item))).join(',');
+  if (value.length > MAX_VALUE_LENGTH) throw invalid(name, `is longer than ${MAX_VALUE_LENGTH} characters`);
+  return value;
+}
+
+/**
+ * Percent-encodes what can't stand in a header (control characters, anything beyond ASCII), what would make one item of a
+ * list two (`,`), and `%` itself. So no claim can smuggle in a header or a role, and none is lost.
+ */
+function encode(text: string): string {
+  if (/^[!-$&-+\--~]*$/.test(text)) return text;
+  return text.isWellFormed()
+    ? text.replace(/[^!-$&-+\--~]+/gu, (part) => Array.from(Buffer.from(part), percent).join(''))
+    : encode(text.toWellFormed());
+}
+
+function percent(byte: number): string {
+  return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function invalid(claim: string, problem: string) {
+  return unauthorized('token_claims_invalid', { detail: `The claim \`${claim}\` ${problem}.` });
+}

@@ -1,0 +1,118 @@
+import { type Document, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { Finding } from './config-error.ts';
+import type { Environment } from './environment.ts';
+import { type GatewayFile, gatewayFileSchema } from './schema.ts';
+
+type Path = readonly PropertyKey[];
+
+/**
+ * Validates the text of `gateway.yaml`. Returns its content, or a finding with line and column for everything that is wrong.
+ * @param name how messages call the file
+ * @param environment what `${NAME}` in an upstream's `url` refers to
+ */
+export function parseGatewayFile(
+  { name, text }: { name: string; text: string },
+  environment: Environment,
+): { file: GatewayFile } | { findings: Finding[] } {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${name}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    const findings = document.errors.map((error) => ({
+      where: at(error.pos[0]),
+      key: '(YAML)',
+      problem: error.message,
+    }));
+    return { findings };
+  }
+  const finding = (path: Path, problem: string): Finding => ({
+    where: at(offsetOf(document, path)),
+    key: nameOf(path),
+    problem,
+  });
+  const { value, missing } = fillReferences(document.toJS() ?? {}, environment);
+  const result = gatewayFileSchema.safeParse(value);
+  const findings = missing.map(({ path, problem }) => finding(path, problem));
+  if (!result.success) {
+    const isReported = (path: Path) => missing.some((other) => nameOf(other.path) === nameOf(path));
+    for (const { path, problem } of result.error.issues.flatMap(explain)) {
+      if (!isReported(path)) findings.push(finding(path, problem));
+    }
+    return { findings };
+  }
+  findings.push(...crossCheck(result.data).map(({ path, problem }) => finding(path, problem)));
+  return findings.length > 0 ? { findings } : { file: result.data };
+}
+
+type Issue = { path: PropertyKey[]; message: string; code: string; keys?: string[]; input?: unknown };
+
+function explain(issue: Issue): { path: Path; problem: string }[] {
+  if (issue.code === 'unrecognized_keys') {
+    return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], problem: 'unknown key' }));
+  }
+  return [{ path: issue.path, problem: issue.message.replace(/^Invalid input: /, '') }];
+}
+
+/** `url: ${NAME}` becomes the value of that variable. Only a whole value, so that a file can't build URLs from parts. */
+function fillReferences(value: unknown, environment: Environment) {
+  const missing: { path: Path; problem: string }[] = [];
+  const upstreams = (value as { upstreams?: unknown }).upstreams;
+  if (typeof upstreams !== 'object' || upstreams === null) return { value, missing };
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    const reference = /^\$\{([A-Z][A-Z0-9_]*)\}$/.exec(String(upstream?.url))?.[1];
+    if (reference === undefined) continue;
+    if (environment[reference]) upstream.url = environment[reference];
+    else missing.push({ path: ['upstreams', name, 'url'], problem: `refers to ${reference}, which is not set` });
+  }
+  return { value, missing };
+}
+
+/** What a schema can't say: that names refer to something, and that no route hides another. */
+function crossCheck({ upstreams, routes }: GatewayFile): { path: Path; problem: string }[] {
+  const names = Object.keys(upstreams);
+  const problems: { path: Path; problem: string }[] = [];
+  const firstRoute = new Map<string, number>();
+  for (const [index, { path, methods, upstream, stripPrefix, auth, roles }] of routes.entries()) {
+    const complain = (key: string, problem: string) => problems.push({ path: ['routes', index, key], problem });
+    if (!names.includes(upstream)) complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
+    if (stripPrefix !== undefined && path !== stripPrefix && !path.startsWith(`${stripPrefix}/`)) {
+      complain('stripPrefix', `expected a beginning of ${path}`);
+    }
+    if (auth === 'none' && roles !== undefined) complain('roles', 'a route without a token has no roles to check');
+    for (const method of methods) {
+      const first = firstRoute.get(`${method} ${path.toLowerCase()}`);
+      if (first !== undefined) complain('path', `routes[${first}] has the same path and method ${method}`);
+      else firstRoute.set(`${method} ${path.toLowerCase()}`, index);
+    }
+  }
+  return problems;
+}
+
+/** Where a key stands; for a missing one, where its parent does. */
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const parent = document.getIn(path.slice(0, length - 1), true);
+    const pair = findKey(parent, path[length - 1]);
+    if (pair !== undefined) return pair;
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return 0;
+}
+
+function findKey(parent: unknown, key: PropertyKey | undefined): number | undefined {
+  const items = (parent as { items?: { key?: unknown }[] } | undefined)?.items;
+  const match = items?.find((item) => isScalar(item.key) && item.key.value === key);
+  return isScalar(match?.key) ? match.key.range?.[0] : undefined;
+}
+
+function nameOf(path: Path): string {
+  if (path.length === 0) return '(file)';
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
+}

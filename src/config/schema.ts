@@ -1,0 +1,220 @@
+import { z } from 'zod';
+import {
+  listOf,
+  oneOf,
+  parseHttpOrigin,
+  parseProxyRange,
+  parseRedisUrl,
+  setting,
+  text,
+  wholeNumber,
+} from './setting-kinds.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** Shortest HMAC-SHA-256 key that is as strong as the hash. @see RFC 7518 §3.2 */
+const MIN_SECRET_BYTES = 32;
+
+const port = { min: 0, max: 65_535 };
+const requests = { min: 1, max: 10_000_000, unit: 'requests' };
+const service = (name: string) =>
+  setting(parseHttpOrigin, {
+    description: `Where the ${name} service is reached. \`gateway.yaml\` refers to it.`,
+    expected: 'http(s)://host[:port] without a path',
+  });
+
+/** Every environment variable that the gateway reads: type, bounds, default and description, once. */
+export const environmentSchema = z.object({
+  NODE_ENV: oneOf(['production', 'development', 'test'], {
+    description: '`development` adds a readable console log.',
+  }).prefault('production'),
+  PORT: wholeNumber({ ...port, description: 'Public listener. 0 takes a free port.' }).prefault('3000'),
+  SERVICE_NAME: text({ description: 'The name that health answers and log lines carry.' }).prefault('psa-api-gateway'),
+  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], {
+    description: 'Least severe level that is logged.',
+  }).prefault('info'),
+  LOG_DIR: text({ description: 'Folder of access.log, error.log and combined.log.' }).prefault('./logs'),
+  GATEWAY_CONFIG: text({ description: 'The file of upstreams, routes and policies.' }).prefault('./gateway.yaml'),
+  REDIS_HOST: text({ description: 'Redis, the only state that workers share.' }).prefault('localhost'),
+  REDIS_PORT: wholeNumber({ min: 1, max: 65_535, description: 'Port of Redis.' }).prefault('6379'),
+  REDIS_PASSWORD: text({ description: 'Password of Redis, if it asks for one.', isSecret: true }).optional(),
+  REDIS_URL: setting(parseRedisUrl, {
+    description: 'Instead of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.',
+    expected: 'redis://[user:password@]host[:port][/db] or rediss://… for TLS',
+    isSecret: true,
+  }).optional(),
+  JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
+    description:
+      'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`.',
+    expected: `secrets of at least ${MIN_SECRET_BYTES} bytes, comma-separated`,
+    isSecret: true,
+  }),
+  JWT_ISSUER: text({
+    description: 'Required `iss` of every token.',
+    example: 'psa-auth',
+    expected: 'the `iss` of your tokens',
+  }),
+  JWT_AUDIENCE: text({
+    description: 'Required `aud` of every token.',
+    example: 'psa-api',
+    expected: 'the `aud` of your tokens',
+  }),
+  ALLOWED_ORIGINS: listOf((item) => (parseHttpOrigin(item) === item ? item : undefined), {
+    description:
+      'Web origins whose pages may call the gateway (CORS). Exact: `*` is refused because credentials are allowed.',
+    expected: 'exact origins such as https://app.example.com, comma-separated, without a path or `*`',
+    example: 'http://localhost:5173',
+  }).optional(),
+  TRUST_PROXY: listOf(parseProxyRange, {
+    description: 'The proxies in front whose X-Forwarded-* are believed.',
+    expected: 'addresses, CIDRs, or loopback, linklocal, uniquelocal, comma-separated (never `true` or a count)',
+  }).prefault('loopback'),
+  AUTH_SERVICE_URL: service('auth').prefault('http://localhost:3001'),
+  CRM_SERVICE_URL: service('CRM').prefault('http://localhost:3002'),
+  TICKETS_SERVICE_URL: service('tickets').prefault('http://localhost:3003'),
+  RATE_LIMIT_WINDOW_MS: wholeNumber({
+    min: 1000,
+    max: DAY_MS,
+    unit: 'ms',
+    description: 'Window of all limits.',
+  }).prefault(String(15 * MINUTE_MS)),
+  RATE_LIMIT_MAX_REQUESTS: wholeNumber({
+    ...requests,
+    description: 'Requests without a valid token, per client address and window.',
+  }).prefault('100'),
+  AUTH_RATE_LIMIT_MAX: wholeNumber({
+    ...requests,
+    unit: 'failed logins',
+    description: 'Failed logins per client address and window.',
+  }).prefault('5'),
+  USER_RATE_LIMIT_MAX: wholeNumber({ ...requests, description: 'Requests per user and window.' }).prefault('1000'),
+  ADMIN_PORT: wholeNumber({ ...port, description: 'Admin listener (metrics).' }).prefault('9464'),
+  ADMIN_HOST: text({ description: 'Address of the admin listener.' }).prefault('127.0.0.1'),
+  SHUTDOWN_GRACE_MS: wholeNumber({
+    min: 0,
+    max: 10 * MINUTE_MS,
+    unit: 'ms',
+    description: 'How long requests in flight may take to finish when a worker stops.',
+  }).prefault('10000'),
+  PM2_INSTANCES: setting((value) => (value === 'max' || /^[1-9]\d{0,2}$/.test(value) ? value : undefined), {
+    description: 'Workers that PM2 starts; `max` is one per core.',
+    expected: '`max` or a whole number from 1 to 999',
+    unit: 'workers',
+  }).prefault('2'),
+});
+
+/** The environment after validation. */
+export type Settings = z.output<typeof environmentSchema>;
+
+const milliseconds = (fallback: number, description: string) =>
+  z.int().min(1).max(DAY_MS).default(fallback).describe(description);
+
+const status = z.int().min(100).max(599);
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+const breaker = z
+  .strictObject({
+    windowSeconds: z.int().min(1).max(3600).default(10).describe('Sliding window in which failures are counted.'),
+    minimumCalls: z.int().min(1).max(100_000).default(10).describe('Calls in the window before the breaker may open.'),
+    failurePercent: z.number().min(1).max(100).default(50).describe('Opens at this share of failures, or more.'),
+    openSeconds: z.int().min(1).max(3600).default(30).describe('Time during which the upstream is not called.'),
+    failureStatuses: z
+      .array(status)
+      .default([500, 502, 503, 504])
+      .describe('Answers that count as failures. They still pass to the client as they are.'),
+  })
+  .prefault({});
+
+const upstream = z.strictObject({
+  url: z
+    .string()
+    .transform((value, context) => {
+      const origin = parseHttpOrigin(value);
+      if (origin !== undefined) return origin;
+      context.issues.push({
+        code: 'custom',
+        message: 'expected http(s)://host[:port] without a path',
+        input: value,
+      });
+      return z.NEVER;
+    })
+    .describe('`http(s)://host[:port]`, or `${NAME}` for an environment variable that holds it.'),
+  connectTimeoutMs: milliseconds(1000, 'Longest wait for a connection.'),
+  headTimeoutMs: milliseconds(15_000, 'Longest wait for the response head once the request has been sent.'),
+  idleTimeoutMs: milliseconds(
+    30_000,
+    'Longest silence within a response body, not counting a client that reads slowly.',
+  ),
+  maxConnections: z.int().min(1).max(10_000).default(256).describe('Connections per worker.'),
+  breaker: breaker.describe('The circuit breaker of this upstream.'),
+});
+
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a header name: letters, digits and `-`');
+
+const route = z.strictObject({
+  path: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9._~-]+)+(?:\/\*)?$/, 'expected a path such as /api/v1/crm/* or /api/v1/auth/login')
+    .describe('An exact path, or a prefix that ends in `/*`. The longest match wins.'),
+  upstream: z.string().describe('Name of the upstream that answers.'),
+  stripPrefix: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'expected a path such as /api/v1/crm')
+    .optional()
+    .describe('Removed from the path; the upstream is told in X-Forwarded-Prefix.'),
+  methods: z
+    .array(z.enum(methods))
+    .min(1)
+    .default([...methods])
+    .describe('Others get 405.'),
+  auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
+  roles: z.array(z.string().min(1)).min(1).optional().describe('The caller needs one of these roles.'),
+  countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
+  maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
+});
+
+const server = z
+  .strictObject({
+    maxHeaderBytes: z.int().min(1024).max(65_536).default(16_384).describe('Request line and all headers, in bytes.'),
+    maxHeaderCount: z.int().min(10).max(1000).default(100).describe('Header fields of one request.'),
+    headersTimeoutMs: milliseconds(10_000, 'A client has this long to send its headers.'),
+    requestTimeoutMs: milliseconds(300_000, 'A client has this long to send a whole request.'),
+    keepAliveTimeoutMs: milliseconds(
+      65_000,
+      "An idle connection is kept this long. Longer than nginx's upstream keepalive_timeout (60 s), or nginx may reuse a socket that the gateway is closing.",
+    ),
+  })
+  .prefault({});
+
+const identity = z
+  .strictObject({
+    headers: z
+      .record(headerName, z.string().min(1))
+      .default({
+        'X-User-Id': 'sub',
+        'X-User-Email': 'email',
+        'X-User-Roles': 'roles',
+        'X-Tenant-Id': 'tenantId',
+      })
+      .describe('Which claim of the token feeds which header. Clients can never send these headers themselves.'),
+    adminRole: z.string().min(1).default('admin').describe('The role that may read /health/detailed from anywhere.'),
+  })
+  .prefault({});
+
+/** Everything that `gateway.yaml` may hold. Unknown keys are errors, so a typo never becomes a default. */
+export const gatewayFileSchema = z.strictObject({
+  server: server.describe('Bounds of the public listener.'),
+  identity: identity.describe('How a token becomes identity headers.'),
+  upstreams: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
+    .describe('The services behind the gateway, by name.'),
+  routes: z.array(route).min(1).describe('Which path goes where, and who may use it.'),
+});
+
+/** `gateway.yaml` after validation. */
+export type GatewayFile = z.output<typeof gatewayFileSchema>;
+export type RouteSettings = GatewayFile['routes'][number];
+export type UpstreamSettings = GatewayFile['upstreams'][string];
+export type BreakerSettings = UpstreamSettings['breaker'];
+export type ServerSettings = GatewayFile['server'];

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import type { RouteSettings } from './config/schema.ts';
+import type { Reason } from './problem/catalog.ts';
+import type { Problem } from './problem/problem.ts';
+
+/** Where a request came from, as far as the proxies in front of us are believed. */
+export interface Client {
+  /** IPv4 in dotted form (also when it came IPv4-mapped), else IPv6 in its short form. */
+  readonly address: string;
+  /** `X-Forwarded-For` for the upstream: the believed chain, client first, our own peer last. */
+  readonly forwardedFor: string;
+  readonly proto: 'http' | 'https';
+  readonly host: string;
+  readonly port: string;
+  /** Whether our peer is a proxy that we trust. */
+  readonly isBehindProxy: boolean;
+}
+
+/** Who is calling, from a verified token. */
+export interface Caller {
+  readonly userId: string;
+  readonly tenantId: string | undefined;
+  readonly roles: readonly string[];
+  /** The identity headers for the upstream: name and value, ready to send. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** A route with what the request path has become behind it. */
+export interface MatchedRoute {
+  readonly settings: RouteSettings;
+  /** Name for logs and metrics: the path pattern, from a closed set. */
+  readonly name: string;
+  /** The path that the upstream is asked for. */
+  readonly upstreamPath: string;
+}
+
+/** What happened at the upstream, for the access log. */
+export interface UpstreamTrace {
+  readonly name: string;
+  status?: number;
+  /** From the start of the call to the response head, in milliseconds. */
+  headMs?: number;
+  /** Set when the response was cut after its head had been sent. */
+  isTruncated?: boolean;
+  retries?: number;
+}
+
+/** What the stages know of one request. Each field is written by one stage, named in its comment, and read by later ones. */
+export interface RequestContext {
+  /* begin-request */
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly traceparent: string;
+  /** Clock reading in milliseconds; only differences mean anything. */
+  readonly startedAt: number;
+  readonly client: Client;
+  /* check-request: the normalised path, and the query string with its `?`, or ''. */
+  path: string;
+  query: string;
+  /* match-route */
+  route: MatchedRoute | undefined;
+  /** Methods that the path would take; set when the path matches and the method does not. */
+  allowedMethods: readonly string[] | undefined;
+  /* authenticate */
+  caller: Caller | undefined;
+  /** Why there is no caller; thrown by `authorize` if the route needs one. */
+  authProblem: Problem | undefined;
+  /* call-upstream */
+  upstream: UpstreamTrace | undefined;
+  /* answer-problem */
+  reason: Reason | undefined;
+}
+
+const key = Symbol('request context');
+const waits = Symbol('client waits for 100 Continue');
+
+interface WithContext {
+  [key]?: RequestContext;
+  [waits]?: true;
+}
+
+/** Attaches the context to a request, once, at the beginning of the pipeline. */
+export function setContext(req: IncomingMessage, context: RequestContext): void {
+  (req as WithContext)[key] = context;
+}
+
+/**
+ * The context of a request.
+ * @throws {TypeError} if the pipeline has not begun: a fault of ours, never of the client
+ */
+export function contextOf(req: IncomingMessage): RequestContext {
+  const context = (req as WithContext)[key];
+  if (context === undefined) throw new TypeError('the request has no context: begin-request must run first');
+  return context;
+}
+
+/** Marks a request whose client sends its body only after `100 Continue`. The listener knows it before any stage runs. */
+export function markExpectsContinue(req: IncomingMessage): void {
+  (req as WithContext)[waits] = true;
+}
+
+/** Whether the client of this request waits for `100 Continue`. */
+export function isExpectingContinue(req: IncomingMessage): boolean {
+  return (req as WithContext)[waits] === true;
+}
+
+/** `host[:port]` without user info, path or list; undefined for anything else. @see RFC 9110 §7.2 */
+export function validHost(value: string | undefined): string | undefined {
+  return value !== undefined && /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/.test(value)
+    ? value
+    : undefined;
+}

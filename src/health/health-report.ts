@@ -1,0 +1,55 @@
+/** How a dependency is doing. */
+export interface DependencyReport {
+  readonly status: 'up' | 'down';
+  /** The breaker's state, where there is one. */
+  readonly breaker?: string;
+}
+
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
+
+/** What the report is made of; each a question to a neighbour. */
+export interface HealthSources {
+  readonly service: string;
+  readonly version: string;
+  /** Whether this worker may take traffic: not while it starts or drains. */
+  readonly isReady: () => boolean;
+  readonly isRedisAway: () => boolean;
+  readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
+  /** Seconds since the worker started. */
+  readonly uptimeSeconds: () => number;
+}
+
+/** The answer of `GET /health`. */
+export interface HealthReport {
+  readonly status: HealthStatus;
+  readonly service: string;
+  readonly version: string;
+  /** Seconds since the worker started. */
+  readonly uptime: number;
+  /** RFC 3339. */
+  readonly timestamp: string;
+  readonly dependencies: Readonly<Record<string, DependencyReport>>;
+}
+
+/** How the worker is doing. Degraded still serves: without Redis limits are per worker, and an open breaker is one service. */
+export function healthReport(sources: HealthSources): HealthReport {
+  const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
+  const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => [
+    name,
+    { status: state === 'CLOSED' ? 'up' : 'down', breaker: state },
+  ]);
+  const dependencies = { redis, ...Object.fromEntries(upstreams) };
+  return {
+    status: statusOf(sources.isReady(), Object.values(dependencies)),
+    service: sources.service,
+    version: sources.version,
+    uptime: Math.round(sources.uptimeSeconds()),
+    timestamp: new Date().toISOString(),
+    dependencies,
+  };
+}
+
+function statusOf(isReady: boolean, dependencies: readonly DependencyReport[]): HealthStatus {
+  if (!isReady) return 'unhealthy';
+  return dependencies.every(({ status }) => status === 'up') ? 'healthy' : 'degraded';
+}

@@ -1,0 +1,63 @@
+import type { ErrorRequestHandler, Response } from 'express';
+import { contextOf } from '../context.ts';
+import { Problem, problemBody } from './problem.ts';
+
+/** Where causes go that a caller must not see. */
+export interface ProblemLogger {
+  error(message: string, details?: object): void;
+  warn(message: string, details?: object): void;
+}
+
+/** Longest part of a path that is repeated in an answer. */
+const MAX_INSTANCE_LENGTH = 1024;
+
+/** Bodies up to this size are read and thrown away, so that the connection can carry a next request. */
+const MAX_DISCARDED_BYTES = 65_536;
+
+/** The last stage, and the one place where an error becomes a response. */
+export function answerProblem({ logger }: { logger: ProblemLogger }) {
+  return function answerProblem(error, req, res, _next) {
+    const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error });
+    const context = contextOf(req);
+    context.reason = problem.reason;
+    log(logger, problem, context);
+    if (problem.reason === 'client_closed' || res.destroyed) return;
+    if (res.headersSent) {
+      // Too late for words: cut, so that nobody takes the answer for a complete one.
+      res.destroy();
+      return;
+    }
+    for (const [name, value] of Object.entries(problem.headers)) res.setHeader(name, value);
+    if (problem.retryAfterSeconds !== undefined) res.setHeader('Retry-After', problem.retryAfterSeconds);
+    if (!req.complete && !isDiscardable(req.headers['content-length'])) res.setHeader('Connection', 'close');
+    const instance = context.path.slice(0, MAX_INSTANCE_LENGTH);
+    send(res, problem, problemBody(problem, { requestId: context.requestId, instance }));
+  } satisfies ErrorRequestHandler;
+}
+
+function send(res: Response, problem: Problem, body: string): void {
+  res.setHeader('X-Gateway-Reason', problem.reason);
+  res.setHeader('Content-Type', 'application/problem+json');
+  // An error is of this moment: a cache that kept it would make it last.
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.writeHead(problem.status);
+  res.end(body);
+}
+
+function isDiscardable(contentLength: string | undefined): boolean {
+  return contentLength !== undefined && Number(contentLength) <= MAX_DISCARDED_BYTES;
+}
+
+function log(logger: ProblemLogger, problem: Problem, { requestId, upstream }: ReturnType<typeof contextOf>): void {
+  const cause = problem.cause;
+  if (problem.reason === 'internal_error') {
+    logger.error('request failed within the gateway', {
+      requestId,
+      error: cause instanceof Error ? cause.stack : cause,
+    });
+  } else if (problem.source === 'upstream' && cause !== undefined) {
+    const error = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    logger.warn('upstream failed', { requestId, upstream: upstream?.name, reason: problem.reason, error });
+  }
+}

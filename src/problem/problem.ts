@@ -1,0 +1,52 @@
+import { type CatalogEntry, catalog, type ProblemSource, type Reason } from './catalog.ts';
+
+/** What a thrower may add to a reason of the catalogue. */
+export interface ProblemOptions {
+  /** What was wrong and what was expected, for the caller: never an address, a token or an internal name. */
+  readonly detail?: string;
+  /** Seconds after which trying again may help. */
+  readonly retryAfterSeconds?: number;
+  /** Headers that belong to the answer, such as `Allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The error behind it: logged, never shown. */
+  readonly cause?: unknown;
+}
+
+/** An error that the gateway answers. Thrown from anywhere, written by `answer-problem` alone. */
+export class Problem extends Error {
+  readonly reason: Reason;
+  readonly status: number;
+  readonly title: string;
+  readonly source: ProblemSource;
+  readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(reason: Reason, { detail, retryAfterSeconds, headers = {}, cause }: ProblemOptions = {}) {
+    const entry: CatalogEntry = catalog[reason];
+    super(detail ?? entry.detail, { cause });
+    this.name = 'Problem';
+    this.reason = reason;
+    this.status = entry.status;
+    this.title = entry.title;
+    this.source = entry.source;
+    this.retryAfterSeconds = retryAfterSeconds;
+    this.headers = headers;
+  }
+}
+
+/** The body of a problem answer. @see RFC 9457 §3 */
+export function problemBody(
+  problem: Problem,
+  { requestId, instance }: { requestId: string; instance: string },
+): string {
+  return JSON.stringify({
+    type: `urn:problem-type:psa-api-gateway:${problem.reason}`,
+    title: problem.title,
+    status: problem.status,
+    detail: problem.message,
+    instance,
+    reason: problem.reason,
+    requestId,
+    retryAfter: problem.retryAfterSeconds,
+  });
+}

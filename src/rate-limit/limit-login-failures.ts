@@ -1,0 +1,36 @@
+import type { RequestHandler } from 'express';
+import { contextOf } from '../context.ts';
+import { Problem } from '../problem/problem.ts';
+import { addressKey } from './address-key.ts';
+import { secondsUntil } from './limit-rate.ts';
+import type { Counter } from './shared-counter.ts';
+
+/**
+ * Stage: refuses an address that has failed to log in too often. A failure is counted when the service has said so, never
+ * before: counting attempts would lock out an office whose people log in at the same time.
+ */
+export function limitLoginFailures({
+  counter,
+  limit,
+  windowMs,
+}: {
+  counter: Counter;
+  limit: number;
+  windowMs: number;
+}) {
+  return async function limitLoginFailures(req, res, next) {
+    const context = contextOf(req);
+    if (context.route?.settings.countLoginFailures !== true) return next();
+    const key = addressKey(context.client.address);
+    const failures = await counter.get(key);
+    if (failures !== undefined && failures.totalHits >= limit) {
+      throw new Problem('rate_limited_auth_failures', {
+        retryAfterSeconds: secondsUntil(failures.resetTime, windowMs),
+      });
+    }
+    res.on('finish', () => {
+      if (context.upstream?.status === 401) void counter.increment(key);
+    });
+    next();
+  } satisfies RequestHandler;
+}

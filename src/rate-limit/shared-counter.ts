@@ -1,0 +1,73 @@
+import type { ClientRateLimitInfo, Store } from 'express-rate-limit';
+import { RedisStore } from 'rate-limit-redis';
+import { localCounter } from './local-counter.ts';
+
+/** What the counter needs of the connection to Redis. */
+export interface CounterLink {
+  isAway(): boolean;
+  command(...args: [string, ...string[]]): Promise<unknown>;
+  beforeReturn(work: () => Promise<unknown>): void;
+}
+
+export interface CounterOptions {
+  readonly link: CounterLink;
+  /** Beginning of the keys in Redis; each limit has its own. */
+  readonly prefix: string;
+  readonly windowMs: number;
+  /** How many workers divide the limit among them while Redis is away. */
+  readonly workers: number;
+  readonly now: () => number;
+}
+
+/** A `Store` whose `get` is always there. */
+export type Counter = Store & { get(key: string): Promise<ClientRateLimitInfo | undefined> };
+
+/**
+ * Counts in Redis, for all workers of all machines, and in this process while Redis is away. No call throws or waits
+ * longer than one command may take: a request never fails because it could not be counted.
+ */
+export function sharedCounter({ link, prefix, windowMs, workers, now }: CounterOptions): Counter {
+  const local = localCounter({ windowMs, share: workers, now });
+  const store = new RedisStore({
+    prefix,
+    sendCommand: (...args) => link.command(...(args as [string])) as Promise<string>,
+  });
+  store.windowMs = windowMs;
+  // rate-limit-redis keeps the promise of a failed SCRIPT LOAD for ever, so scripts are loaded each time Redis comes back.
+  link.beforeReturn(async () => {
+    store.incrementScriptSha = store.loadIncrementScript();
+    store.getScriptSha = store.loadGetScript();
+    await Promise.all([store.incrementScriptSha, store.getScriptSha]);
+  });
+  const either = async <T>(shared: () => Promise<T>, fallback: () => T): Promise<T> => {
+    if (link.isAway()) return fallback();
+    try {
+      return await shared();
+    } catch {
+      // The link has noticed, logged it and gone away.
+      return fallback();
+    }
+  };
+  return {
+    prefix,
+    get: (key) =>
+      either(
+        () => store.get(key),
+        () => local.get(key),
+      ),
+    increment: (key) =>
+      either(
+        () => store.increment(key),
+        () => local.increment(key),
+      ),
+    // rate-limit-redis's own DECR would leave a key without expiry if the window ended meanwhile; no limit of ours needs it.
+    decrement: () => undefined,
+    async resetKey(key) {
+      local.delete(key);
+      await either(
+        () => store.resetKey(key),
+        () => undefined,
+      );
+    },
+  };
+}

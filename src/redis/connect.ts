@@ -1,0 +1,118 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Settings } from '../config/schema.ts';
+
+/** What the connection tells of itself; each change once. */
+export interface RedisLogger {
+  info(message: string, details?: object): void;
+  warn(message: string, details?: object): void;
+}
+
+/** The connection to Redis and whether it can be used just now. */
+export interface RedisLink {
+  /** While true nobody should send anything: Redis is away, or answers too late to wait for. */
+  isAway(): boolean;
+  /**
+   * Sends one command.
+   * @throws {Error} after `COMMAND_TIMEOUT_MS` at the latest; the link is then away until a probe succeeds
+   */
+  command(...args: [string, ...string[]]): Promise<unknown>;
+  /** Registers work that must succeed before Redis counts as back, such as loading scripts. */
+  beforeReturn(work: () => Promise<unknown>): void;
+  /** Resolves when Redis has answered, or at the first failure to reach it: then the gateway starts without it. */
+  firstContact(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** No request waits longer for Redis than this, whatever happens to it. */
+const COMMAND_TIMEOUT_MS = 80;
+
+/** How soon an absent Redis is noticed to be back. */
+const PROBE_INTERVAL_MS = 500;
+
+/** Connects to Redis, and watches it so that requests don't have to. */
+export function connectRedis({ settings, logger }: { settings: RedisSettings; logger: RedisLogger }): RedisLink {
+  const client = newClient(settings);
+  const returnWork: (() => Promise<unknown>)[] = [];
+  const contact = Promise.withResolvers<void>();
+  let state: 'connecting' | 'up' | 'away' = 'connecting';
+  let isClosing = false;
+
+  const goAway = (error: unknown) => {
+    if (isClosing || state === 'away') return;
+    state = 'away';
+    contact.resolve();
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn('redis is away: limits go on per worker, each with its share', { reason });
+  };
+  const bounded = (args: [string, ...string[]]) => withTimeout(client.call(...args), COMMAND_TIMEOUT_MS);
+  const probe = async () => {
+    if (isClosing || state === 'up' || client.status !== 'ready') return;
+    try {
+      // A write, because a replica and a full Redis both answer PING.
+      await bounded(['SET', 'psa:probe', '1', 'PX', '60000']);
+      await Promise.all(returnWork.map((work) => work()));
+    } catch (error) {
+      return goAway(error);
+    }
+    logger.info(state === 'away' ? 'redis is back: limits are shared again' : 'redis is connected');
+    state = 'up';
+    contact.resolve();
+  };
+  client.on('ready', () => void probe());
+  client.on('close', () => goAway(new Error('the connection was closed')));
+  client.on('error', goAway);
+  const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
+
+  return {
+    isAway: () => state !== 'up',
+    async command(...args) {
+      try {
+        return await bounded(args);
+      } catch (error) {
+        if (!isNoScript(error)) goAway(error);
+        throw error;
+      }
+    },
+    beforeReturn: (work) => void returnWork.push(work),
+    firstContact: () => contact.promise,
+    async close() {
+      isClosing = true;
+      clearInterval(timer);
+      contact.resolve();
+      await withTimeout(client.quit(), COMMAND_TIMEOUT_MS).catch(() => client.disconnect());
+    },
+  };
+}
+
+type RedisSettings = Pick<Settings, 'REDIS_URL' | 'REDIS_HOST' | 'REDIS_PORT' | 'REDIS_PASSWORD'>;
+
+function newClient(settings: RedisSettings): Redis {
+  const options: Omit<RedisOptions, 'replyMapping'> = {
+    // One round trip carries the commands of all requests of one turn of the event loop.
+    enableAutoPipelining: true,
+    // Commands of a dead connection fail at once instead of waiting for a next one: the local counters take over.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 1000,
+    retryStrategy: (attempt) => Math.min(100 * attempt, 1000),
+    // After a failover the old primary refuses writes; a new connection finds the new one.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  };
+  if (settings.REDIS_URL !== undefined) return new Redis(settings.REDIS_URL, options);
+  const password = settings.REDIS_PASSWORD === undefined ? {} : { password: settings.REDIS_PASSWORD };
+  return new Redis({ ...options, ...password, host: settings.REDIS_HOST, port: settings.REDIS_PORT });
+}
+
+/** Redis forgot its scripts (restart, SCRIPT FLUSH): the store loads them again and retries, so it is no outage. */
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+/** ioredis has a timeout of its own, but it does not cover what auto-pipelining holds back. */
+function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  work.then(resolve, reject).finally(() => clearTimeout(timer));
+  return promise;
+}
