@@ -1,9 +1,77 @@
+// The import rule of ARCHITECTURE.md, as a check.
+const features = ['auth', 'browser', 'docs', 'health', 'observe', 'rate-limit', 'route', 'upstream'];
+
 module.exports = {
-  forbidden: [{ name: 'test', severity: 'error', from: { path: '^src/main' }, to: { path: '^src/b' } }],
+  forbidden: [
+    {
+      name: 'no-circles',
+      comment: 'Modules that need each other are one module.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'features-never-each-other',
+      comment: 'What a feature needs of a neighbour is a parameter, joined in app.ts.',
+      severity: 'error',
+      from: { path: `^src/(${features.join('|')})/` },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(context\\.ts|problem/|config/schema\\.ts)'] },
+    },
+    {
+      name: 'config-by-type-only',
+      comment: 'A feature knows the shape of its settings; reading them is the business of main.',
+      severity: 'error',
+      from: { path: `^src/(${features.join('|')}|problem|redis|process)/` },
+      to: { path: '^src/config/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'problem-is-a-leaf',
+      comment: 'Everybody throws problems, so problem/ may know the context and nobody else.',
+      severity: 'error',
+      from: { path: '^src/problem/' },
+      to: { path: '^src/', pathNot: ['^src/problem/', '^src/context\\.ts'] },
+    },
+    {
+      name: 'config-is-a-leaf',
+      severity: 'error',
+      from: { path: '^src/config/' },
+      to: { path: '^src/', pathNot: '^src/config/' },
+    },
+    {
+      name: 'app-is-joined-by-the-process',
+      comment: 'Only the start knows the pipeline as a whole.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(main|start-worker)\\.ts' },
+      to: { path: '^src/app\\.ts' },
+    },
+    {
+      name: 'one-adapter-per-library',
+      comment: 'So that a library can be replaced by replacing one file.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/upstream/(forward|with-breaker)\\.ts' },
+      to: { path: 'node_modules/(http-proxy-middleware|opossum)/' },
+    },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'only-production-dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+  ],
   options: {
     parser: 'swc',
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
     doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node'],
+    },
   },
 };

@@ -42,7 +42,10 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
     transports: [
       toFile(files.combined),
       toFile(files.error, 'error'),
-      new winston.transports.Console(isReadable ? { format: combine(colorize(), readable) } : {}),
+      new winston.transports.Console({
+        silent: settings.NODE_ENV === 'test',
+        ...(isReadable ? { format: combine(colorize(), readable) } : {}),
+      }),
     ],
   });
   const access = winston.createLogger({
@@ -62,7 +65,8 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
     debug: (message, details) => void lifecycle.debug(message, details),
     access: (line) => void access.info({ message: 'request', ...line }),
     async close() {
-      await Promise.all([lifecycle, access].map((logger) => finished(logger.end())));
+      // Loggers are duplex streams that nobody reads, so only their writing side ever finishes.
+      await Promise.all([lifecycle, access].map((logger) => finished(logger.end(), { readable: false })));
       await Promise.all(Object.values(files).map((file) => finished(file.end())));
     },
   };

@@ -3,7 +3,7 @@ import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Clients that keep their connection busy send their next request within this time, and are told to close then. */
-const LINGER_MS = 1000;
+const LINGER_MS = 500;
 
 const SWEEP_INTERVAL_MS = 50;
 

@@ -1,0 +1,61 @@
+import { createConnection } from 'node:net';
+
+/** One answer, taken apart. */
+export interface RawAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+interface SendOptions {
+  /** Stops as soon as the text so far satisfies this; by default when the connection closes or falls silent. */
+  readonly until?: (text: string) => boolean;
+  /** Milliseconds of silence after which the exchange counts as over. */
+  readonly silenceMs?: number;
+}
+
+/** Sends bytes as they are and returns everything that comes back, as latin1 text. */
+export function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  { until = () => false, silenceMs = 400 }: SendOptions = {},
+): Promise<{ text: string; isClosed: boolean }> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = createConnection({ port, host: '127.0.0.1' });
+    const finish = (isClosed: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ text, isClosed });
+    };
+    const timer = setTimeout(() => finish(false), silenceMs);
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      timer.refresh();
+      if (until(text)) finish(false);
+    });
+    socket.on('close', () => finish(true)).on('error', () => undefined);
+    socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  });
+}
+
+/** Takes the first answer of a text apart. */
+export function parseAnswer(text: string): RawAnswer {
+  const headEnd = text.indexOf('\r\n\r\n');
+  const [statusLine = '', ...lines] = text.slice(0, headEnd === -1 ? text.length : headEnd).split('\r\n');
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+  return {
+    status: Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1] ?? 0),
+    headers: Object.fromEntries(headers),
+    body: headEnd === -1 ? '' : text.slice(headEnd + 4),
+  };
+}
+
+/** How many answers a text begins. */
+export function countAnswers(text: string): number {
+  return text.split(/^HTTP\/1\.1 /m).length - 1;
+}
