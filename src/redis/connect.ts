@@ -13,7 +13,7 @@ export interface RedisLink {
   isAway(): boolean;
   /**
    * Sends one command.
-   * @throws {Error} after `COMMAND_TIMEOUT_MS` at the latest; the link is then away until a probe succeeds
+   * @throws {Error} after 80 ms at the latest, or 1 s before Redis counts as back; the link is then away until a probe succeeds
    */
   command(...args: [string, ...string[]]): Promise<unknown>;
   /** Registers work that must succeed before Redis counts as back, such as loading scripts. */
@@ -23,11 +23,20 @@ export interface RedisLink {
   close(): Promise<void>;
 }
 
-/** No request waits longer for Redis than this, whatever happens to it. */
+/** No command keeps a request waiting longer than this. The first that does is the last: the link is away then. */
 const COMMAND_TIMEOUT_MS = 80;
+
+/** How often a late answer is looked for within that time. */
+const LOOKS = 5;
+
+/** What is done before Redis counts as back keeps no request waiting, so it has the patience that a busy machine needs. */
+const RETURN_TIMEOUT_MS = 1000;
 
 /** How soon an absent Redis is noticed to be back. */
 const PROBE_INTERVAL_MS = 500;
+
+/** A connection that owes answers and says nothing for so long is given up, though nobody has closed it. */
+const SILENCE_TIMEOUT_MS = 2000;
 
 /** Connects to Redis, and watches it so that requests don't have to. */
 export function connectRedis({ settings, logger }: { settings: RedisSettings; logger: RedisLogger }): RedisLink {
@@ -35,6 +44,7 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
   const returnWork: (() => Promise<unknown>)[] = [];
   const contact = Promise.withResolvers<void>();
   let state: 'connecting' | 'up' | 'away' = 'connecting';
+  let isProbing = false;
   let isClosing = false;
 
   const goAway = (error: unknown) => {
@@ -44,19 +54,24 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
     const reason = error instanceof Error ? error.message : String(error);
     logger.warn('redis is away: limits go on per worker, each with its share', { reason });
   };
-  const bounded = (args: [string, ...string[]]) => withTimeout(client.call(...args), COMMAND_TIMEOUT_MS);
+  const bounded = (args: [string, ...string[]], timeoutMs: number) => withTimeout(client.call(...args), timeoutMs);
   const probe = async () => {
-    if (isClosing || state === 'up' || client.status !== 'ready') return;
+    // One at a time: several that come back together would announce the same return several times.
+    if (isClosing || isProbing || state === 'up' || client.status !== 'ready') return;
+    isProbing = true;
     try {
-      // A write, because a replica and a full Redis both answer PING.
-      await bounded(['SET', 'psa:probe', '1', 'PX', '60000']);
       await Promise.all(returnWork.map((work) => work()));
+      // A write, because a replica and a full Redis both answer PING. Within the time that a request would give it, because
+      // a Redis that is merely too slow would come and go for ever.
+      await bounded(['SET', 'psa:probe', '1', 'PX', '60000'], COMMAND_TIMEOUT_MS);
+      logger.info(state === 'away' ? 'redis is back: limits are shared again' : 'redis is connected');
+      state = 'up';
+      contact.resolve();
     } catch (error) {
-      return goAway(error);
+      goAway(error);
+    } finally {
+      isProbing = false;
     }
-    logger.info(state === 'away' ? 'redis is back: limits are shared again' : 'redis is connected');
-    state = 'up';
-    contact.resolve();
   };
   client.on('ready', () => void probe());
   client.on('close', () => goAway(new Error('the connection was closed')));
@@ -67,7 +82,7 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
     isAway: () => state !== 'up',
     async command(...args) {
       try {
-        return await bounded(args);
+        return await bounded(args, state === 'up' ? COMMAND_TIMEOUT_MS : RETURN_TIMEOUT_MS);
       } catch (error) {
         if (!isNoScript(error)) goAway(error);
         throw error;
@@ -95,6 +110,8 @@ function newClient(settings: RedisSettings): Redis {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 1000,
+    // When a firewall or a failover swallows the connection no FIN ever comes, and TCP alone would try for minutes.
+    socketTimeout: SILENCE_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(100 * attempt, 1000),
     // After a failover the old primary refuses writes; a new connection finds the new one.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
@@ -109,10 +126,22 @@ function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
-/** ioredis has a timeout of its own, but it does not cover what auto-pipelining holds back. */
+/**
+ * ioredis has a timeout of its own, but it does not cover what auto-pipelining holds back.
+ *
+ * A busy event loop runs its timers late and reads its sockets later still, so one timer that fires says more about us than
+ * about Redis: the command may have left just now, and the answer may lie in the socket. Hence several short looks, each
+ * of them a turn in which sockets are read. Idle, they take `timeoutMs`; under load, as many turns.
+ */
 function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  const giveUp = () => reject(new Error(`no answer within ${timeoutMs} ms`));
+  let looks = 0;
+  const look = () => {
+    if (++looks === LOOKS) setImmediate(giveUp);
+    else timer.refresh();
+  };
+  const timer = setTimeout(look, timeoutMs / LOOKS);
   work.then(resolve, reject).finally(() => clearTimeout(timer));
   return promise;
 }

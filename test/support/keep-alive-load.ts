@@ -1,0 +1,63 @@
+import { Agent, request } from 'node:http';
+
+export interface LoadResult {
+  readonly requests: number;
+  /** Requests that got no answer, or not the expected one, by what happened. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Milliseconds of the slowest answer. */
+  readonly slowestMs: number;
+}
+
+interface LoadOptions {
+  readonly url: string;
+  readonly headers?: Record<string, string>;
+  readonly connections: number;
+  /** The status that counts as success. Default 200. */
+  readonly expectedStatus?: number;
+}
+
+/**
+ * Keeps connections busy with one request after the other, as browsers and nginx do, without ever trying again: every
+ * request that the server loses shows. Runs until `stop` is called.
+ */
+export function keepAliveLoad({ url, headers = {}, connections, expectedStatus = 200 }: LoadOptions) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const failures: Record<string, number> = {};
+  let requests = 0;
+  let slowestMs = 0;
+  let isStopped = false;
+  const fail = (what: string) => {
+    failures[what] = (failures[what] ?? 0) + 1;
+  };
+  const once = () =>
+    new Promise<void>((resolve) => {
+      const startedAt = performance.now();
+      requests++;
+      const finish = (failure?: string) => {
+        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+        if (failure !== undefined) fail(failure);
+        resolve();
+      };
+      const call = request(url, { agent, headers }, (res) => {
+        res.resume();
+        res.on('end', () => finish(res.statusCode === expectedStatus ? undefined : `status ${res.statusCode}`));
+        res.on('error', (error) => finish(error.message));
+      });
+      call.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+      call.end();
+    });
+  const lane = async () => {
+    while (!isStopped) await once();
+  };
+  const lanes = Promise.all(Array.from({ length: connections }, lane));
+  return {
+    /** How many requests have been made so far. */
+    count: () => requests,
+    async stop(): Promise<LoadResult> {
+      isStopped = true;
+      await lanes;
+      agent.destroy();
+      return { requests, failures, slowestMs };
+    },
+  };
+}

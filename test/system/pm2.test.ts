@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { bearer, tokenFor } from '../support/gateway.ts';
+import { keepAliveLoad } from '../support/keep-alive-load.ts';
+import { type Pm2Gateway, startPm2Gateway } from '../support/pm2-gateway.ts';
+import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
+import { startRedis, type TestRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+
+const RELOADS = 10;
+const CONNECTIONS = 32;
+
+let redis: TestRedis;
+let crm: RecordingBackend;
+let gateway: Pm2Gateway;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  crm = await startRecordingBackend();
+  gateway = await startPm2Gateway({
+    REDIS_PORT: String(redis.port),
+    CRM_SERVICE_URL: `http://127.0.0.1:${crm.port}`,
+    USER_RATE_LIMIT_MAX: '10000000',
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await gateway.stop();
+  await crm.stop();
+  await redis.stop();
+}, 60_000);
+
+describe('under PM2 with two workers', () => {
+  it('lets exactly 100 of 300 requests pass that come at once without a token', async () => {
+    // Warm, as a worker is after its first seconds: cold code would make the burst wait for itself.
+    const warmUp = keepAliveLoad({ url: `${gateway.url}/api/v1/crm/x`, headers: bearer(), connections: 16 });
+    await until('2,000 requests', () => warmUp.count() > 2000, { withinMs: 20_000 });
+    await warmUp.stop();
+    const answers = await Promise.all(Array.from({ length: 300 }, () => fetch(`${gateway.url}/nowhere`)));
+    const statuses = Map.groupBy(answers, ({ status }) => status);
+    expect(statuses.get(404)?.length).toBe(100);
+    expect(statuses.get(429)?.length).toBe(200);
+    const limited = statuses.get(429)?.[0];
+    expect(Number(limited?.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  it('reports every worker of the machine, whichever is asked', async () => {
+    const pids = (await gateway.workers()).map(({ pid }) => pid).toSorted((a, b) => a - b);
+    const report = await (await fetch(`${gateway.url}/health/detailed`)).json();
+    expect(report).toMatchObject({ status: 'healthy', workers: pids.map((pid) => ({ pid, isReady: true })) });
+  });
+
+  it(`loses no request in ${RELOADS} reloads under ${CONNECTIONS} keep-alive connections`, async () => {
+    const before = await gateway.workers();
+    const token = bearer(tokenFor({ exp: Math.floor(Date.now() / 1000) + 3600 }));
+    const load = keepAliveLoad({ url: `${gateway.url}/api/v1/crm/x`, headers: token, connections: CONNECTIONS });
+    for (let reload = 0; reload < RELOADS; reload++) await gateway.npm('pm2:reload');
+    const result = await load.stop();
+    expect(result.failures).toEqual({});
+    expect(result.requests).toBeGreaterThan(1000);
+    const after = await gateway.workers();
+    const pidsBefore = before.map(({ pid }) => pid);
+    expect(after.filter(({ pid }) => pidsBefore.includes(pid))).toEqual([]);
+    expect(after.map(({ unstableRestarts }) => unstableRestarts)).toEqual([0, 0]);
+  }, 120_000);
+
+  it('writes one whole line per request into the files that the workers share', async () => {
+    crm.reset();
+    const urls = Array.from({ length: 500 }, (_, index) => `${gateway.url}/api/v1/crm/line-${index}`);
+    await Promise.all(urls.map((url) => fetch(url, { headers: bearer() })));
+    const paths = await until('500 lines', async () => {
+      const lines = await gateway.lines('access');
+      const found = lines.map(({ path }) => String(path)).filter((path) => path.includes('/line-'));
+      return found.length >= 500 && found;
+    });
+    expect(new Set(paths).size).toBe(500);
+    expect(paths).toHaveLength(500);
+  });
+
+  it('refuses to reload with a wrong configuration, and goes on with the old one', async () => {
+    const { cp, appendFile, rm } = await import('node:fs/promises');
+    const file = `${gateway.folder}/gateway.yaml`;
+    await cp(file, `${file}.good`);
+    await appendFile(file, '\nspeling: mistake\n');
+    const refusal = await gateway.npm('pm2:reload').catch((error: { stderr: string; code: number }) => error);
+    expect(refusal).toMatchObject({ code: 64, stderr: expect.stringContaining('speling') });
+    await cp(`${file}.good`, file);
+    await rm(`${file}.good`);
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
+  });
+
+  it('starts no crash loop when the configuration is wrong', async () => {
+    const broken = startPm2Gateway({ REDIS_PORT: String(redis.port), JWT_SECRET: 'short' });
+    await expect(broken).rejects.toThrow(/pm2:start|two workers/);
+  }, 60_000);
+});
