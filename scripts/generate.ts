@@ -1,0 +1,41 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { configurationPage } from './generate/configuration-page.ts';
+import { envExample } from './generate/env-example.ts';
+import { gatewaySchema } from './generate/gateway-schema.ts';
+import { problemsPage } from './generate/problems-page.ts';
+
+/** Every file that is made from the code, and how. */
+const files: Readonly<Record<string, () => string>> = {
+  '.env.example': envExample,
+  'docs/configuration.md': configurationPage,
+  'docs/gateway.schema.json': gatewaySchema,
+  'docs/problems.md': problemsPage,
+};
+
+const EXIT_STALE = 1;
+const root = dirname(import.meta.dirname);
+
+const stale = Object.entries(files)
+  .map(([name, make]) => ({ name, path: join(root, name), text: make() }))
+  .filter(({ path, text }) => textOf(path) !== text);
+
+if (process.argv.includes('--check')) {
+  for (const { name } of stale) console.error(`${name} is stale: run \`npm run generate\` and commit the result.`);
+  if (stale.length > 0) process.exitCode = EXIT_STALE;
+} else {
+  for (const { name, path, text } of stale) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    console.log(`wrote ${name}`);
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
