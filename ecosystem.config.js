@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 
 const folder = import.meta.dirname;
@@ -8,7 +8,7 @@ const envFile = join(folder, '.env');
 const env = { ...(existsSync(envFile) ? parseEnv(readFileSync(envFile, 'utf8')) : {}), ...process.env };
 
 const instances = env.PM2_INSTANCES === 'max' ? availableParallelism() : Number(env.PM2_INSTANCES || 2);
-const logDir = join(folder, env.LOG_DIR || 'logs');
+const logDir = resolve(folder, env.LOG_DIR || 'logs');
 
 export const apps = [
   {

@@ -1,23 +1,34 @@
 // Installs what is missing: npm packages always, Debian packages by name. Runs on Node 20, before anything is installed.
 //   node scripts/set-up.mjs [--if-possible] [debian-package …]
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const EXIT_UNAVAILABLE = 69;
+const EXIT_INTERRUPTED = 130;
 /** The program that tells whether a package is there. */
 const PROGRAMS = { 'redis-server': 'redis-server', nginx: 'nginx', chromium: 'chromium' };
 /** Debian starts a service as soon as it is installed, unless this says no. @see policy-rc.d(8) */
 const POLICY = '/usr/sbin/policy-rc.d';
+/** Without a network apt would try each mirror for minutes. */
+const APT_PATIENCE = ['Retries=1', 'http::Timeout=15', 'https::Timeout=15'].flatMap((text) => [
+  '-o',
+  `Acquire::${text}`,
+]);
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isOptional = process.argv.includes('--if-possible');
 
+// Ctrl+C ends the program that is running, and then, once what it needed is removed again, this one.
+process.on('SIGINT', () => process.exit(EXIT_INTERRUPTED));
+
 installNpmPackages();
+await signalsToArrive();
 const missing = packages.filter((name) => !isOnPath(PROGRAMS[name] ?? name));
 if (missing.length > 0 && !installDebianPackages(missing)) {
+  await signalsToArrive();
   const message = `${missing.join(', ')} is missing and could not be installed`;
   if (!isOptional) fail(`${message}. Install it with your package manager and try again.`);
   console.log(`• ${message}; going on without.`);
@@ -27,7 +38,10 @@ function installNpmPackages() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   const isFresh =
     existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
-  if (!isFresh) {
+  if (!isFresh && isLink(join(root, 'node_modules'))) {
+    // `npm ci` begins by emptying the folder, which here is another checkout's.
+    console.log('• node_modules is a link: left as it is');
+  } else if (!isFresh) {
     console.log('• installing npm packages');
     // No install script runs: what a package does at install time is code that nobody reads. @see docs/adr/0005-runtime-and-tools.md
     run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
@@ -48,10 +62,11 @@ function installDebianPackages(names) {
   if (sudo.length > 0 && !isOnPath('sudo')) return false;
   console.log(`• installing ${names.join(', ')} from Debian's packages`);
   const mayWritePolicy = sudo.length === 0 && !existsSync(POLICY);
-  if (mayWritePolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  if (mayWritePolicy) writeFileSync(POLICY, policyWhileRunning(process.pid), { mode: 0o755 });
   try {
     const apt = (...args) => {
-      const [command, ...rest] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args];
+      const options = ['-qq', ...APT_PATIENCE];
+      const [command, ...rest] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...options, ...args];
       return spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
     };
     apt('update');
@@ -61,6 +76,20 @@ function installDebianPackages(names) {
   } finally {
     if (mayWritePolicy) rmSync(POLICY, { force: true });
   }
+}
+
+/** Forbids starting services, and stops doing so, and existing, should this process have been killed before it could tidy up. */
+function policyWhileRunning(pid) {
+  return `#!/bin/sh\nkill -0 ${pid} 2>/dev/null && exit 101\nrm -f ${POLICY}\nexit 0\n`;
+}
+
+function isLink(path) {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
+
+/** Programs are waited for without a look at signals. */
+function signalsToArrive() {
+  return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function isOnPath(program) {

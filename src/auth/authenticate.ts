@@ -17,7 +17,7 @@ export function authenticate({ callerOfToken }: { callerOfToken: (token: string)
   return function authenticate(req, _res, next) {
     const context = contextOf(req);
     try {
-      context.caller = callerOfToken(bearerToken(req.headers.authorization));
+      context.caller = callerOfToken(bearerToken(req));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       context.authProblem = error;
@@ -29,19 +29,33 @@ export function authenticate({ callerOfToken }: { callerOfToken: (token: string)
 /** Who is calling, for stages before this one; undefined without a valid token. */
 export function callerOf(req: Request, callerOfToken: (token: string) => Caller): Caller | undefined {
   try {
-    return callerOfToken(bearerToken(req.headers.authorization));
+    return callerOfToken(bearerToken(req));
   } catch (error) {
     if (error instanceof Problem) return undefined;
     throw error;
   }
 }
 
-function bearerToken(authorization: string | undefined): string {
+function bearerToken(req: Request): string {
+  const { authorization } = req.headers;
   if (authorization === undefined || authorization === '') throw unauthorized('auth_missing');
   if (authorization.length > MAX_TOKEN_BYTES) {
     throw unauthorized('auth_malformed', { detail: `The token is longer than ${MAX_TOKEN_BYTES} bytes.` });
   }
   const token = CREDENTIALS.exec(authorization)?.[1];
   if (token === undefined) throw unauthorized('auth_malformed');
+  if (hasTwoCredentials(req.rawHeaders)) {
+    throw unauthorized('auth_malformed', { detail: 'More than one Authorization header.' });
+  }
   return token;
+}
+
+/** Node keeps the first of several in `headers`; only the raw list tells. Another server may believe the last. */
+function hasTwoCredentials(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 'authorization'.length && name.toLowerCase() === 'authorization') count++;
+  }
+  return count > 1;
 }

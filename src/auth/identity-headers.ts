@@ -18,14 +18,22 @@ export function callerFromClaims(headers: Readonly<Record<string, string>>): (cl
       const value = headerValue(Object.hasOwn(claims, claim) ? claims[claim] : undefined, claim);
       if (value !== undefined) values.push([name, value]);
     }
-    const { tenantId, roles } = claims;
+    const { sub, tenantId, roles } = claims;
     return {
-      userId: claims.sub,
+      userId: sub,
       tenantId: typeof tenantId === 'string' ? tenantId : undefined,
-      roles: Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : [],
+      roles: roleList(roles ?? []),
       headers: values,
     };
   };
+}
+
+/** What is no list of texts is refused: the gateway and a service could read it as different roles. */
+function roleList(roles: unknown): readonly string[] {
+  if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) {
+    throw invalid('roles', 'must be a list of texts');
+  }
+  return roles;
 }
 
 function headerValue(claim: unknown, name: string): string | undefined {

@@ -1,7 +1,6 @@
 import { parseEnv } from 'node:util';
 import type { Finding } from './config-error.ts';
 import { environmentSchema, type Settings } from './schema.ts';
-import { emptyAsUnset } from './setting-kinds.ts';
 
 /** Environment variables by name, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -12,9 +11,12 @@ export interface EnvFile {
   readonly text: string;
 }
 
-/** The values of a `.env` file under those of the process: what was exported wins, as everywhere else. */
+/**
+ * The values of a `.env` file under those of the process: what was exported wins, as everywhere else. An empty value and
+ * an unset one are the same thing: `REDIS_PASSWORD=` in a file means "none".
+ */
 export function mergeEnvironment(environment: Environment, envFile: EnvFile | undefined): Environment {
-  return envFile === undefined ? environment : { ...parseEnv(envFile.text), ...definedOnly(environment) };
+  return { ...withoutEmpty(parseEnv(envFile?.text ?? '')), ...withoutEmpty(environment) };
 }
 
 /** Validates every variable. Returns the settings, or one finding for each variable that is wrong. */
@@ -23,7 +25,7 @@ export function parseEnvironment(
   envFile: EnvFile | undefined,
 ): { settings: Settings } | { findings: Finding[] } {
   const merged = mergeEnvironment(environment, envFile);
-  const known = Object.keys(environmentSchema.shape).map((name) => [name, emptyAsUnset(merged[name])]);
+  const known = Object.keys(environmentSchema.shape).map((name) => [name, merged[name]]);
   const result = environmentSchema.safeParse(Object.fromEntries(known));
   if (result.success) return { settings: result.data };
   const findings = result.error.issues.map((issue) => {
@@ -41,6 +43,6 @@ function placeOf(name: string, environment: Environment, envFile: EnvFile | unde
   return index === -1 ? envFile.name : `${envFile.name}:${index + 1}`;
 }
 
-function definedOnly(environment: Environment): Environment {
+function withoutEmpty(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
 }

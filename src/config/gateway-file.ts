@@ -5,6 +5,12 @@ import { type GatewayFile, gatewayFileSchema } from './schema.ts';
 
 type Path = readonly PropertyKey[];
 
+/** What is wrong with the value at a path. */
+interface Complaint {
+  readonly path: Path;
+  readonly problem: string;
+}
+
 /**
  * Validates the text of `gateway.yaml`. Returns its content, or a finding with line and column for everything that is wrong.
  * @param name how messages call the file
@@ -20,14 +26,13 @@ export function parseGatewayFile(
     const { line, col } = lineCounter.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    const findings = document.errors.map((error) => ({
-      where: at(error.pos[0]),
-      key: '(YAML)',
-      problem: error.message,
-    }));
-    return { findings };
-  }
+  const findings: Finding[] = document.errors.map((error) => ({
+    where: at(error.pos[0]),
+    key: '(YAML)',
+    problem: error.message,
+  }));
+  // After a syntax error nothing means what it says. A key that is there twice leaves the rest worth checking.
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { findings };
   const finding = (path: Path, problem: string): Finding => ({
     where: at(offsetOf(document, path)),
     key: nameOf(path),
@@ -35,30 +40,26 @@ export function parseGatewayFile(
   });
   const { value, missing } = fillReferences(document.toJS() ?? {}, environment);
   const result = gatewayFileSchema.safeParse(value);
-  const findings = missing.map(({ path, problem }) => finding(path, problem));
-  if (!result.success) {
-    const isReported = (path: Path) => missing.some((other) => nameOf(other.path) === nameOf(path));
-    for (const { path, problem } of result.error.issues.flatMap(explain)) {
-      if (!isReported(path)) findings.push(finding(path, problem));
-    }
-    return { findings };
-  }
-  findings.push(...crossCheck(result.data).map(({ path, problem }) => finding(path, problem)));
-  return findings.length > 0 ? { findings } : { file: result.data };
+  const isReported = ({ path }: Complaint) => missing.some((other) => nameOf(other.path) === nameOf(path));
+  const wrong = (result.error?.issues ?? []).flatMap(explain).filter((complaint) => !isReported(complaint));
+  for (const { path, problem } of [...missing, ...wrong, ...crossCheck(value)]) findings.push(finding(path, problem));
+  return result.success && findings.length === 0 ? { file: result.data } : { findings };
 }
 
-type Issue = { path: PropertyKey[]; message: string; code: string; keys?: string[]; input?: unknown };
+type Issue = { path: PropertyKey[]; message: string; code: string; keys?: string[]; issues?: { message: string }[] };
 
-function explain(issue: Issue): { path: Path; problem: string }[] {
+function explain(issue: Issue): Complaint[] {
   if (issue.code === 'unrecognized_keys') {
     return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], problem: 'unknown key' }));
   }
-  return [{ path: issue.path, problem: issue.message.replace(/^Invalid input: /, '') }];
+  // Of a key that is wrong, zod says what was expected one level deeper.
+  const { message } = issue.code === 'invalid_key' ? (issue.issues?.[0] ?? issue) : issue;
+  return [{ path: issue.path, problem: message.replace(/^Invalid input: /, '') }];
 }
 
 /** `url: ${NAME}` becomes the value of that variable. Only a whole value, so that a file can't build URLs from parts. */
 function fillReferences(value: unknown, environment: Environment) {
-  const missing: { path: Path; problem: string }[] = [];
+  const missing: Complaint[] = [];
   const upstreams = (value as { upstreams?: unknown }).upstreams;
   if (typeof upstreams !== 'object' || upstreams === null) return { value, missing };
   for (const [name, upstream] of Object.entries(upstreams)) {
@@ -70,23 +71,35 @@ function fillReferences(value: unknown, environment: Environment) {
   return { value, missing };
 }
 
-/** What a schema can't say: that names refer to something, and that no route hides another. */
-function crossCheck({ upstreams, routes }: GatewayFile): { path: Path; problem: string }[] {
-  const names = Object.keys(upstreams);
-  const problems: { path: Path; problem: string }[] = [];
+/**
+ * What a schema can't say: that names refer to something, and that no route hides another. It looks at every route that is
+ * right in itself, whatever else is wrong in the file, so that an operator learns everything at once.
+ */
+function crossCheck(file: unknown): Complaint[] {
+  const { upstreams, routes } = (file ?? {}) as { upstreams?: unknown; routes?: unknown };
+  const names = typeof upstreams === 'object' ? Object.keys(upstreams ?? {}) : [];
+  const problems: Complaint[] = [];
   const firstRoute = new Map<string, number>();
-  for (const [index, { path, methods, upstream, stripPrefix, auth, roles }] of routes.entries()) {
+  for (const [index, unchecked] of (Array.isArray(routes) ? routes : []).entries()) {
+    const route = gatewayFileSchema.shape.routes.element.safeParse(unchecked);
+    if (!route.success) continue;
+    const { path, methods, upstream, stripPrefix, auth, roles } = route.data;
     const complain = (key: string, problem: string) => problems.push({ path: ['routes', index, key], problem });
-    if (!names.includes(upstream)) complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
+    if (names.length > 0 && !names.includes(upstream)) {
+      complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
+    }
     if (stripPrefix !== undefined && path !== stripPrefix && !path.startsWith(`${stripPrefix}/`)) {
       complain('stripPrefix', `expected a beginning of ${path}`);
     }
     if (auth === 'none' && roles !== undefined) complain('roles', 'a route without a token has no roles to check');
+    const taken = new Map<number, string[]>();
     for (const method of methods) {
-      const first = firstRoute.get(`${method} ${path.toLowerCase()}`);
-      if (first !== undefined) complain('path', `routes[${first}] has the same path and method ${method}`);
-      else firstRoute.set(`${method} ${path.toLowerCase()}`, index);
+      const place = `${method} ${path.toLowerCase()}`;
+      const first = firstRoute.get(place);
+      if (first === undefined) firstRoute.set(place, index);
+      else taken.set(first, [...(taken.get(first) ?? []), method]);
     }
+    for (const [first, same] of taken) complain('path', `routes[${first}] has the same path and ${same.join(', ')}`);
   }
   return problems;
 }

@@ -21,7 +21,7 @@ export function loadConfig({ environment, folder }: { environment: Environment; 
   const envFile = readEnvFile(resolve(folder, '.env'));
   const fromEnvironment = parseEnvironment(environment, envFile);
   const merged = mergeEnvironment(environment, envFile);
-  const path = resolve(folder, merged.GATEWAY_CONFIG || defaultOf('GATEWAY_CONFIG'));
+  const path = resolve(folder, merged.GATEWAY_CONFIG ?? defaultOf('GATEWAY_CONFIG'));
   const fromFile = readGatewayFile(path, { ...serviceDefaults(), ...merged });
   if ('settings' in fromEnvironment && 'file' in fromFile) {
     return { settings: fromEnvironment.settings, gateway: fromFile.file };

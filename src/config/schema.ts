@@ -150,7 +150,13 @@ const upstream = z.strictObject({
   breaker: breaker.describe('The circuit breaker of this upstream.'),
 });
 
-const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'expected a header name: letters, digits and `-`');
+/** Not the names that decide where a request goes or where it ends: a claim must not. */
+const headerName = z
+  .string()
+  .regex(
+    /^(?!(?:host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|authorization)$)[a-z0-9-]{1,64}$/i,
+    'expected a header name of letters, digits and `-`, and none that HTTP itself needs',
+  );
 
 const route = z.strictObject({
   path: z

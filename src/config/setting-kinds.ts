@@ -11,9 +11,6 @@ export interface SettingNote {
   readonly isSecret?: boolean;
 }
 
-/** An unset variable and an empty one are the same thing: `REDIS_PASSWORD=` in a file means "none". */
-export const emptyAsUnset = (value: unknown): unknown => (value === '' ? undefined : value);
-
 type Parse<T> = (text: string) => T | undefined;
 
 /**
@@ -26,11 +23,16 @@ export function setting<T>(parse: Parse<T>, note: SettingNote) {
     .transform((text, context) => {
       const value = parse(text.trim());
       if (value !== undefined) return value;
-      const found = note.isSecret ? '' : `, got ${JSON.stringify(text)}`;
+      const found = note.isSecret ? '' : `, got ${JSON.stringify(withoutPassword(text))}`;
       context.issues.push({ code: 'custom', message: `expected ${note.expected}${found}`, input: text });
       return z.NEVER;
     })
     .meta({ ...note });
+}
+
+/** A URL may carry a password where none is expected; a mistake must not print it. */
+function withoutPassword(text: string): string {
+  return text.replaceAll(/\/\/[^/\s]*@/g, '//***@');
 }
 
 /** A whole number within bounds, in the unit that its name carries. */
@@ -67,7 +69,9 @@ export function listOf<T>(parseItem: Parse<T>, note: SettingNote) {
 export function parseHttpOrigin(text: string): string | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined;
-  const hasMore = url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '';
+  // The URL standard takes `*` and `${NAME}` for host names; whoever writes them means something else.
+  if (!/^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/.test(url.hostname)) return undefined;
+  const hasMore = url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username + url.password !== '';
   return hasMore || text.includes('?') || text.includes('#') ? undefined : url.origin;
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import winston from 'winston';
 import type { Settings } from '../config/schema.ts';
@@ -20,6 +21,9 @@ export interface Logger {
 }
 
 type LogSettings = Pick<Settings, 'LOG_DIR' | 'LOG_LEVEL' | 'NODE_ENV' | 'SERVICE_NAME'>;
+
+/** Where winston's transports look for the finished line. @see the package triple-beam */
+const MESSAGE = Symbol.for('message');
 
 const { combine, timestamp, json, printf, colorize } = winston.format;
 
@@ -51,10 +55,9 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
   const access = winston.createLogger({
     ...base,
     level: 'info',
-    format: json(),
+    format: plainJson(),
     transports: [
-      toFile(files.access),
-      toFile(files.combined),
+      new winston.transports.Stream({ stream: both(files.access, files.combined) }),
       ...(isReadable ? [new winston.transports.Console({ format: readableAccess })] : []),
     ],
   });
@@ -70,6 +73,21 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
       await Promise.all(Object.values(files).map((file) => finished(file.end())));
     },
   };
+}
+
+/** winston's own format looks for circles and big numbers, for three times the price; an access line has neither. */
+const plainJson = winston.format((info) => Object.assign(info, { [MESSAGE]: JSON.stringify(info) }));
+
+/** One stream for two files, because each transport costs as much as the line itself. */
+function both(first: LineFile, second: LineFile): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string, _encoding, done) {
+      first.write(line);
+      second.write(line);
+      done();
+    },
+  });
 }
 
 const readable = printf(({ level, message, timestamp: at, service: _service, worker, ...details }) => {

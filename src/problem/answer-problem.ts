@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorRequestHandler, Response } from 'express';
 import { contextOf } from '../context.ts';
 import { Problem, problemBody } from './problem.ts';
@@ -29,7 +30,7 @@ export function answerProblem({ logger }: { logger: ProblemLogger }) {
     }
     for (const [name, value] of Object.entries(problem.headers)) res.setHeader(name, value);
     if (problem.retryAfterSeconds !== undefined) res.setHeader('Retry-After', problem.retryAfterSeconds);
-    if (!req.complete && !isDiscardable(req.headers['content-length'])) res.setHeader('Connection', 'close');
+    if (!req.complete && !isDiscardable(req.headers)) res.setHeader('Connection', 'close');
     const instance = context.path.slice(0, MAX_INSTANCE_LENGTH);
     send(res, problem, problemBody(problem, { requestId: context.requestId, instance }));
   } satisfies ErrorRequestHandler;
@@ -45,8 +46,9 @@ function send(res: Response, problem: Problem, body: string): void {
   res.end(body);
 }
 
-function isDiscardable(contentLength: string | undefined): boolean {
-  return contentLength !== undefined && Number(contentLength) <= MAX_DISCARDED_BYTES;
+/** Whether what is left of a request is nothing, or little enough to be read for nothing. */
+function isDiscardable(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= MAX_DISCARDED_BYTES;
 }
 
 function log(logger: ProblemLogger, problem: Problem, { requestId, upstream }: ReturnType<typeof contextOf>): void {

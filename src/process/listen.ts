@@ -1,19 +1,11 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ServerSettings } from '../config/schema.ts';
 import { markExpectsContinue } from '../context.ts';
-import type { Reason } from '../problem/catalog.ts';
-import { Problem, problemBody } from '../problem/problem.ts';
-
-/** What was refused before it was a request: nobody else will report it. */
-export interface Malformed {
-  readonly client: string | undefined;
-  readonly reason: Reason;
-  readonly status: number;
-  /** The parser's word for it. */
-  readonly code: string | undefined;
-  readonly requestId: string;
-}
+import { Problem } from '../problem/problem.ts';
+import { originForm } from './origin-form.ts';
+import { pendingAnswers } from './pending-answers.ts';
+import { type Malformed, type Refusals, refuseMalformed } from './refuse-malformed.ts';
 
 export interface ServerOptions {
   readonly handle: RequestListener;
@@ -24,7 +16,6 @@ export interface ServerOptions {
 
 /** The public server, with the bounds of `gateway.yaml` and problem answers for what never becomes a request. */
 export function publicServer({ handle, settings, newRequestId, onMalformed }: ServerOptions): Server {
-  const answering = new WeakMap<Duplex, ServerResponse>();
   const server = createServer({
     // Explicit, so that no flag of the process can loosen the parser. @see docs/adr/0004-what-is-refused-before-routing.md
     insecureHTTPParser: false,
@@ -37,11 +28,19 @@ export function publicServer({ handle, settings, newRequestId, onMalformed }: Se
     connectionsCheckingInterval: 1000,
   });
   server.maxHeadersCount = settings.maxHeaderCount;
-  const serve: RequestListener = (req, res) => {
-    answering.set(req.socket, res);
+  const pending = pendingAnswers();
+  const refuse = refuseMalformed({ pending, newRequestId, onMalformed });
+
+  server.on('request', (req, res) => {
+    // What follows an answer that ends the connection may be the body of a request that was refused for its framing.
+    if (!pending.add(res)) return;
+    // The parser skips what it has already read behind such a request, up to the middle of a next one.
+    if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
+    const target = originForm(req.url ?? '');
+    if (target === undefined) return refuse.request(res, unreadableTarget());
+    req.url = target;
     handle(req, res);
-  };
-  server.on('request', serve);
+  });
   // The client waits for `100 Continue`: the last stage asks for the body, once nothing stands against it.
   server.on('checkContinue', (req, res) => {
     markExpectsContinue(req);
@@ -49,25 +48,28 @@ export function publicServer({ handle, settings, newRequestId, onMalformed }: Se
   });
   // Any other expectation is refused by a stage.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
-
-  const refuse = (socket: Duplex, problem: Problem, code?: string) => {
-    const current = answering.get(socket);
-    const isAnswering = current?.headersSent && !current.writableFinished;
-    // Words in the middle of an answer would become part of it.
-    if (isAnswering || !socket.writable) return void socket.destroy();
-    const requestId = newRequestId();
-    const client = (socket as { remoteAddress?: string }).remoteAddress;
-    onMalformed({ client, reason: problem.reason, status: problem.status, code, requestId });
-    socket.end(rawAnswer(problem, requestId));
-  };
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return void socket.destroy();
-    refuse(socket, problemOf(error.code), error.code);
-  });
-  server.on('connect', (_req, socket) => {
-    refuse(socket, new Problem('method_not_allowed', { detail: 'This is no forward proxy: CONNECT is not served.' }));
-  });
+  refuseWhatIsNoRequest(server, refuse);
   return server;
+}
+
+function refuseWhatIsNoRequest(server: Server, refuse: Refusals): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return void socket.destroy();
+    refuse.bytes(socket, problemOf(error.code), error.code);
+  });
+  server.on('connect', (_req, socket: Socket) => {
+    // Node has let go of the socket: an error that nobody listens for would end the process.
+    socket.on('error', () => undefined);
+    const detail = 'This is no forward proxy: CONNECT is not served.';
+    const headers = { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' };
+    refuse.bytes(socket, new Problem('method_not_allowed', { detail, headers }));
+  });
+}
+
+function unreadableTarget(): Problem {
+  return new Problem('invalid_request', {
+    detail: 'the request target is neither a path nor http(s)://host[:port]/path',
+  });
 }
 
 function problemOf(code: string | undefined): Problem {
@@ -76,19 +78,4 @@ function problemOf(code: string | undefined): Problem {
     return new Problem('invalid_request', { detail: 'The request was not complete in time.' });
   }
   return new Problem('invalid_request', { detail: 'The bytes received are not a valid HTTP/1.1 request.' });
-}
-
-/** The same answer that `answer-problem` gives, for a socket without a response object. */
-function rawAnswer(problem: Problem, requestId: string): string {
-  const body = problemBody(problem, { requestId, instance: '/' });
-  const head = [
-    `HTTP/1.1 ${problem.status} ${problem.title}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-    `X-Gateway-Reason: ${problem.reason}`,
-    'Cache-Control: no-store',
-    'Connection: close',
-  ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }

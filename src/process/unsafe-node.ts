@@ -19,7 +19,8 @@ export function unsafeNode(version: string, flags: readonly string[]): string | 
   if (!isSafe) {
     return `Node ${version} has request-smuggling holes (CVE-2026-58044); expected ${expected} or a later release of these lines.`;
   }
-  if (flags.some((flag) => flag.startsWith('--insecure-http-parser'))) {
+  // NODE_OPTIONS may quote an option, and Node reads `_` in its name as `-`.
+  if (flags.some((flag) => /^"?--insecure[-_]http[-_]parser/.test(flag))) {
     return 'Node was started with --insecure-http-parser, which lets requests be smuggled; start it without.';
   }
   return undefined;

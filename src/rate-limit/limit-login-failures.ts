@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express';
 import { contextOf } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { addressKey } from './address-key.ts';
+import { holdAnswer } from './hold-answer.ts';
 import { secondsUntil } from './limit-rate.ts';
 import type { Counter } from './shared-counter.ts';
 
@@ -28,9 +29,8 @@ export function limitLoginFailures({
         retryAfterSeconds: secondsUntil(failures.resetTime, windowMs),
       });
     }
-    res.on('finish', () => {
-      if (context.upstream?.status === 401) void counter.increment(key);
-    });
+    // Counted before the client knows, or it could try again, through another worker, before the count is up to date.
+    holdAnswer(res, () => (context.upstream?.status === 401 ? counter.increment(key) : undefined));
     next();
   } satisfies RequestHandler;
 }

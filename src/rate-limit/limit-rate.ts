@@ -52,7 +52,9 @@ function limiter({ counter, limit, windowMs, name, reason, keyOf }: LimiterOptio
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     keyGenerator: keyOf,
-    store: counter,
+    // A whole `Store` can also take hits back. No limit of ours does, and rate-limit-redis's way (DECR) would leave a key
+    // that never expires if its window has ended meanwhile.
+    store: { ...counter, decrement: () => undefined, resetKey: () => undefined },
     handler: (req, _res, next) => {
       const resetAt = (req as { rateLimit?: { resetTime?: Date } }).rateLimit?.resetTime;
       next(new Problem(reason, { retryAfterSeconds: secondsUntil(resetAt, windowMs) }));

@@ -8,12 +8,12 @@ const MAX_KEYS = 50_000;
 export interface LocalCounter {
   get(key: string): ClientRateLimitInfo | undefined;
   increment(key: string): ClientRateLimitInfo;
-  delete(key: string): void;
 }
 
 /**
  * Counts in this process, for the time without Redis.
  * Each worker sees its share of the traffic, so each hit counts as one per worker: together they allow what the limit says.
+ * Except the first, which counts once: a limit smaller than the number of workers must not refuse everybody.
  * @param share how many workers divide the limit among them
  * @param now milliseconds since 1970
  */
@@ -32,7 +32,7 @@ export function localCounter({
     return counter !== undefined && counter.resetAtMs > now() ? counter : undefined;
   };
   const info = ({ hits, resetAtMs }: { hits: number; resetAtMs: number }) => ({
-    totalHits: hits * share,
+    totalHits: hits === 1 ? 1 : hits * share,
     resetTime: new Date(resetAtMs),
   });
   return {
@@ -46,6 +46,5 @@ export function localCounter({
       counters.set(key, counter);
       return info(counter);
     },
-    delete: (key) => void counters.delete(key),
   };
 }

@@ -1,4 +1,4 @@
-import type { ClientRateLimitInfo, Store } from 'express-rate-limit';
+import type { ClientRateLimitInfo } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
 import { localCounter } from './local-counter.ts';
 
@@ -19,8 +19,11 @@ export interface CounterOptions {
   readonly now: () => number;
 }
 
-/** A `Store` whose `get` is always there. */
-export type Counter = Store & { get(key: string): Promise<ClientRateLimitInfo | undefined> };
+/** Hits by key in windows that begin with the first hit. */
+export interface Counter {
+  get(key: string): Promise<ClientRateLimitInfo | undefined>;
+  increment(key: string): Promise<ClientRateLimitInfo>;
+}
 
 /**
  * Counts in Redis, for all workers of all machines, and in this process while Redis is away. No call throws or waits
@@ -49,7 +52,6 @@ export function sharedCounter({ link, prefix, windowMs, workers, now }: CounterO
     }
   };
   return {
-    prefix,
     get: (key) =>
       either(
         () => store.get(key),
@@ -60,14 +62,5 @@ export function sharedCounter({ link, prefix, windowMs, workers, now }: CounterO
         () => store.increment(key),
         () => local.increment(key),
       ),
-    // rate-limit-redis's own DECR would leave a key without expiry if the window ended meanwhile; no limit of ours needs it.
-    decrement: () => undefined,
-    async resetKey(key) {
-      local.delete(key);
-      await either(
-        () => store.resetKey(key),
-        () => undefined,
-      );
-    },
   };
 }

@@ -112,6 +112,8 @@ function newClient(settings: RedisSettings): Redis {
     connectTimeout: 1000,
     // When a firewall or a failover swallows the connection no FIN ever comes, and TCP alone would try for minutes.
     socketTimeout: SILENCE_TIMEOUT_MS,
+    // At the end, a Redis that does not close its side is not waited for.
+    disconnectTimeout: COMMAND_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(100 * attempt, 1000),
     // After a failover the old primary refuses writes; a new connection finds the new one.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),

@@ -12,7 +12,7 @@ export function checkRequest() {
     checkFraming(req);
     checkHost(req);
     const context = contextOf(req);
-    const target = originForm(req.url);
+    const target = req.url;
     if (target === '*' && req.method === 'OPTIONS') {
       // A question about this server as a whole: it is ours to answer. @see RFC 9110 §9.3.7
       res.writeHead(204, { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' }).end();
@@ -41,7 +41,8 @@ function checkFraming(req: Request): void {
   }
   const expectation = req.headers.expect;
   if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
-    throw invalid('the only accepted Expect is "100-continue"');
+    // Whether the body will follow is the client's decision, so what comes next can't be told apart.
+    throw invalid('the only accepted Expect is "100-continue"', { close: true });
   }
 }
 
@@ -64,15 +65,6 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
     if (name?.length === 4 && name.toLowerCase() === 'host') count++;
   }
   return count > 1;
-}
-
-/** A proxy's absolute target becomes a server's: its authority was ours to look at and goes nowhere. @see RFC 9112 §3.2.2 */
-function originForm(target: string): string {
-  const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
-  if (absolute === null) return target;
-  const [, authority, rest = ''] = absolute;
-  if (validHost(authority) === undefined) throw invalid('the authority of the request target is not host[:port]');
-  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 function invalid(detail: string, { close = false } = {}): Problem {

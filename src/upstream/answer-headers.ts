@@ -4,8 +4,11 @@ import { connectionOptions, hopByHop } from './outgoing-headers.ts';
 /** What tells strangers about the service behind us. */
 const REVEALING = new Set(['server', 'x-powered-by', 'via']);
 
-/** Whose page may read an answer is decided by ALLOWED_ORIGINS alone. */
-const CORS = /^access-control-/;
+/** Ours alone: whose page may read an answer is decided by ALLOWED_ORIGINS, and reasons are the gateway's words. */
+const OURS = /^(?:access-control|x-gateway)-/;
+
+/** Headers whose value is a URL that the client is to use. */
+const LOCATIONS = new Set(['location', 'content-location']);
 
 export interface AnswerHead {
   readonly status: number;
@@ -22,27 +25,30 @@ export interface AnswerHead {
 export function writeAnswerHead(res: ServerResponse, { status, headers, origin, prefix }: AnswerHead): void {
   const named = connectionOptions(headers.connection);
   const isDropped = (name: string) =>
-    hopByHop.has(name) || named?.has(name) || REVEALING.has(name) || CORS.test(name) || res.hasHeader(name);
+    hopByHop.has(name) || named?.has(name) || REVEALING.has(name) || OURS.test(name) || res.hasHeader(name);
   const written: string[] = [];
+  const ownVary = res.getHeader('vary');
   try {
     for (const name in headers) {
       const value = headers[name];
       if (value === undefined) continue;
       if (name === 'vary') res.appendHeader(name, value);
       else if (isDropped(name) || (name === 'content-length' && status === 204)) continue;
-      else res.setHeader(name, name === 'location' ? publicLocation(String(value), origin, prefix) : value);
+      else res.setHeader(name, LOCATIONS.has(name) ? publicLocation(String(value), origin, prefix) : value);
       written.push(name);
     }
     // Without the upstream's reason phrase: it means nothing, and it may hold what HTTP can't. @see RFC 9112 §4
     res.writeHead(status);
   } catch (error) {
     for (const name of written) res.removeHeader(name);
+    if (ownVary !== undefined) res.setHeader('vary', ownVary);
     throw error;
   }
 }
 
-/** A redirect to the service itself becomes one to the path under which the client knows it. */
+/** A URL of the service itself becomes the path under which the client knows it; a relative one is a path already. */
 function publicLocation(location: string, origin: string, prefix: string): string {
-  const isOwn = location === origin || location.startsWith(`${origin}/`);
-  return isOwn ? prefix + location.slice(origin.length) || '/' : location;
+  const isRelative = !/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(location);
+  const url = isRelative ? null : URL.parse(location, origin);
+  return url?.origin === origin ? prefix + url.pathname + url.search + url.hash : location;
 }

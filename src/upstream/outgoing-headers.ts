@@ -18,6 +18,15 @@ export const hopByHop: ReadonlySet<string> = new Set([
 /** Headers that only the gateway may set. A client's copy is removed, however it is spelled. */
 const OURS = new Set(['host', 'expect', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent']);
 
+/** With these, some frameworks serve another path or method than the one whose policy was checked. */
+const REROUTING = new Set([
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+]);
+
 const OUR_PREFIX = /^x-(?:user|tenant|auth|gateway|forwarded)-/;
 
 /**
@@ -31,15 +40,18 @@ export function outgoingHeaders(identityHeaders: readonly string[]): (req: Incom
   const identity = new Set(identityHeaders.map(fold));
   const isOurs = (name: string) => {
     const folded = fold(name);
-    return OURS.has(folded) || identity.has(folded) || OUR_PREFIX.test(folded);
+    return OURS.has(folded) || identity.has(folded) || OUR_PREFIX.test(folded) || REROUTING.has(folded);
   };
   return function outgoingHeaders(req) {
-    const { client, requestId, traceparent, route, caller } = contextOf(req);
+    const { client, requestId, traceId, traceparent, route, caller } = contextOf(req);
     const named = connectionOptions(req.headers.connection);
+    // It belongs to the client's trace, and says nothing about one that we began. @see W3C Trace Context §3.3
+    const isTraceOurs = !String(req.headers.traceparent).includes(traceId);
     const headers: string[] = [];
     for (const name in req.headers) {
       const value = req.headers[name];
       if (value === undefined || hopByHop.has(name) || named?.has(name) || isOurs(name)) continue;
+      if (name === 'tracestate' && isTraceOurs) continue;
       headers.push(name, Array.isArray(value) ? value.join(', ') : value);
     }
     headers.push('x-request-id', requestId, 'traceparent', traceparent);
@@ -63,7 +75,7 @@ export function connectionOptions(connection: string | undefined): ReadonlySet<s
   );
 }
 
-/** CGI, WSGI and PHP read `X_User_Id` and `X.User.Id` as `X-User-Id`, so we do too. */
+/** CGI, WSGI and PHP read `X_User_Id` and `X.User.Id` as `X-User-Id`, and some servers any other sign too. So do we. */
 function fold(name: string): string {
-  return name.toLowerCase().replaceAll(/[_.]/g, '-');
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
 }

@@ -1,12 +1,9 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
-import { Pool } from 'undici';
+import type { IncomingMessage } from 'node:http';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { UpstreamSettings } from '../config/schema.ts';
-import { contextOf, isExpectingContinue, type UpstreamTrace } from '../context.ts';
-import { fromUpstreamError } from '../problem/from-upstream-error.ts';
+import { contextOf } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
-import { writeAnswerHead } from './answer-headers.ts';
-import { type BoundedBody, boundedBody } from './bounded-body.ts';
+import { Exchange } from './exchange.ts';
 import type { Forward, Outcome } from './forward.ts';
 
 /** A connection pool to one upstream and the `Forward` that uses it. */
@@ -25,20 +22,15 @@ interface TransportOptions {
 
 /** Forwards through a pool of kept-alive connections. */
 export function undiciTransport({ settings, outgoingHeaders, clock }: TransportOptions): Transport {
-  const pool = new Pool(settings.url, {
-    connections: settings.maxConnections,
-    connect: { timeout: settings.connectTimeoutMs },
-    bodyTimeout: settings.idleTimeoutMs,
-    // The deadline for the head is our own: it starts when the request has been sent, and is exact.
-    headersTimeout: 0,
-    // Shorter than the 5 s after which Node's servers close an idle connection, so that we close it first.
-    keepAliveTimeout: 4000,
-    keepAliveMaxTimeout: 60_000,
-    maxHeaderSize: 32_768,
-  });
+  const pool = poolTo(settings);
+  // A repeated call gets a connection of its own: the next idle one may be as stale as the first.
+  const unkept = poolTo(settings, { pipelining: 0 });
+  const isFull = () => pool.stats.running >= settings.maxConnections;
   const forward: Forward = (req, res) =>
     new Promise<Outcome>((resolve, reject) => {
-      const exchange = new Exchange({ req, res, settings, clock, resolve, reject });
+      // It left while an earlier stage was waiting; nothing would tell us a second time.
+      if (res.destroyed) throw new Problem('client_closed');
+      const exchange = new Exchange({ req, res, settings, clock, isFull, resolve, reject });
       try {
         const options = {
           path: exchange.path,
@@ -46,127 +38,48 @@ export function undiciTransport({ settings, outgoingHeaders, clock }: TransportO
           headers: outgoingHeaders(req),
           body: exchange.body.stream,
         };
-        pool.dispatch(options, exchange);
+        const isRepeated = contextOf(req).upstream?.retries !== undefined;
+        (isRepeated ? unkept : pool).dispatch(options, exchange);
       } catch (error) {
         exchange.fail(error);
       }
     });
-  return { forward, close: () => pool.close() };
+  return {
+    forward,
+    async close() {
+      await Promise.all([pool.close(), unkept.close()]);
+    },
+  };
 }
 
-interface ExchangeOptions {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly settings: UpstreamSettings;
-  readonly clock: () => number;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
+function poolTo(settings: UpstreamSettings, options: Pool.Options = {}): Pool {
+  return new Pool(settings.url, {
+    connections: settings.maxConnections,
+    // HTTP/1.1 is what all of this is made for and tested with; undici would take HTTP/2 from whoever offers it over TLS.
+    connect: withPlainResets(buildConnector({ timeout: settings.connectTimeoutMs, allowH2: false })),
+    bodyTimeout: settings.idleTimeoutMs,
+    // The deadline for the head is our own: it starts when the request has been sent, and is exact.
+    headersTimeout: 0,
+    // Shorter than the 5 s after which Node's servers close an idle connection, so that we close it first.
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 60_000,
+    maxHeaderSize: 32_768,
+    ...options,
+  });
 }
 
-/** One request to the upstream, from dispatch to the last byte. A class because undici calls it back some ten times. */
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly path: string;
-  readonly body: BoundedBody;
-  readonly #options: ExchangeOptions;
-  readonly #trace: UpstreamTrace;
-  readonly #startedAt: number;
-  readonly #deadline: NodeJS.Timeout;
-  #controller: Dispatcher.DispatchController | undefined;
-  #phase: 'queued' | 'sending' | 'waiting' | 'streaming' | 'over' = 'queued';
-
-  constructor(options: ExchangeOptions) {
-    const { req, res, settings, clock } = options;
-    const { route, query, upstream } = contextOf(req);
-    this.#options = options;
-    this.#trace = upstream ?? { name: settings.url };
-    this.#startedAt = clock();
-    this.path = (route?.upstreamPath ?? '/') + query;
-    this.body = boundedBody(req, route?.settings.maxBodyBytes ?? 0);
-    this.#deadline = setTimeout(() => this.#onDeadline(), settings.headTimeoutMs);
-    res.once('close', () => this.#onClientClose());
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#phase === 'over') return controller.abort(new Error('nobody waits for this any more'));
-    this.#phase = 'sending';
-    const { req, res } = this.#options;
-    // Only now, behind every check and with a connection in hand, is the client asked for its body.
-    if (isExpectingContinue(req) && !res.writableEnded) res.writeContinue();
-  }
-
-  onRequestSent(): void {
-    if (this.#phase !== 'sending') return;
-    this.#phase = 'waiting';
-    this.#deadline.refresh();
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (this.#phase === 'over') return controller.abort(new Error('nobody waits for this any more'));
-    if (status >= 100 && status < 200) return;
-    const { req, res, settings, clock, resolve } = this.#options;
-    try {
-      if (status < 100 || status > 599) throw new RangeError(`status ${status}`);
-      const prefix = contextOf(req).route?.settings.stripPrefix ?? '';
-      writeAnswerHead(res, { status, headers, origin: settings.url, prefix });
-    } catch (cause) {
-      this.fail(new Problem('upstream_protocol_error', { cause }));
-      return controller.abort(new Error('the response head was not valid'));
-    }
-    clearTimeout(this.#deadline);
-    this.#phase = 'streaming';
-    this.#trace.status = status;
-    this.#trace.headMs = clock() - this.#startedAt;
-    resolve({ status });
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const { res } = this.#options;
-    if (this.#phase !== 'streaming' || res.write(chunk)) return;
-    // A client that reads slowly slows the upstream down; it costs no memory and moves no deadline.
-    controller.pause();
-    res.once('drain', () => controller.resume());
-  }
-
-  onResponseEnd(): void {
-    if (this.#phase !== 'streaming') return;
-    this.#phase = 'over';
-    this.#options.res.end();
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    if (this.#phase !== 'streaming') return this.fail(error);
-    this.#phase = 'over';
-    this.#trace.isTruncated = true;
-    // Cut, never ended: an answer that broke off must not look complete.
-    this.#options.res.destroy();
-  }
-
-  /** Settles without an answer. Later events of the exchange change nothing. */
-  fail(error: unknown): void {
-    if (this.#phase === 'over') return;
-    this.#phase = 'over';
-    clearTimeout(this.#deadline);
-    this.#options.reject(fromUpstreamError(error));
-  }
-
-  #onDeadline(): void {
-    // A client that is slow to send is not a slow upstream. The server's own request timeout looks after it.
-    if (this.#phase === 'sending' && this.body.isWaitingForClient()) {
-      this.#deadline.refresh();
-      return;
-    }
-    this.#abandon(new Problem('upstream_response_timeout'));
-  }
-
-  #onClientClose(): void {
-    if (!this.#options.res.writableFinished) this.#abandon(new Problem('client_closed'));
-  }
-
-  /** Stops the work at the upstream too: an answer that nobody waits for costs it time and us a connection. */
-  #abandon(problem: Problem): void {
-    if (this.#phase === 'streaming') this.#phase = 'over';
-    else this.fail(problem);
-    this.#controller?.abort(problem);
-  }
+/**
+ * undici takes `ECONNRESET` for the end of a body without a length, and lets it fail requests that only wait for the idle
+ * connection it comes from. As a socket error of undici's own it is a failure, and of the request under way alone.
+ */
+function withPlainResets(connect: buildConnector.connector): buildConnector.connector {
+  return function connectWithPlainResets(options, callback) {
+    connect(options, (...result) => {
+      // Before undici listens itself, so that it sees the code as we leave it.
+      result[1]?.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET';
+      });
+      callback(...result);
+    });
+  };
 }

@@ -6,7 +6,7 @@ import { type Verdict, verdictOnError, verdictOnOutcome } from './is-failure.ts'
 
 export type BreakerState = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
 
-/** What an operator sees of a breaker. Counts are of the current window. */
+/** What an operator sees of a breaker. Counts are of the current window, which begins anew when the breaker closes. */
 export interface BreakerReport {
   readonly state: BreakerState;
   readonly failures: number;
@@ -32,6 +32,12 @@ interface BreakerOptions {
 }
 
 /**
+ * A trial that has said nothing for so long is joined by another. Its client may be slow to send, and one slow client
+ * must not keep an upstream closed to all others.
+ */
+const TRIAL_LEASE_MS = 30_000;
+
+/**
  * Puts a circuit breaker round a `Forward`.
  *
  * opossum is fired with the verdict of a finished call and not with the call itself. So its window holds verdicts only:
@@ -39,52 +45,88 @@ interface BreakerOptions {
  * of state can't decide anything after it. The one trial while half-open is ours to hand out: one that ends without a
  * verdict (its client left) is handed to the next request, where opossum would close or stay stuck.
  */
-export function withBreaker(forward: Forward, { name, settings, clock, onChange }: BreakerOptions): Breaker {
-  const breaker = newBreaker(name, settings);
+export function withBreaker(forward: Forward, options: BreakerOptions): Breaker {
+  const { failureStatuses } = options.settings;
+  const gate = newGate(options);
+  return {
+    async forward(req, res) {
+      const record = gate.enter();
+      try {
+        const outcome = await forward(req, res);
+        record(verdictOnOutcome(outcome, failureStatuses));
+        return outcome;
+      } catch (error) {
+        record(verdictOnError(error));
+        throw error;
+      }
+    },
+    report: gate.report,
+    close: gate.close,
+  };
+}
+
+function newGate({ name, settings, clock, onChange }: BreakerOptions) {
+  let breaker = watched();
   let generation = 0;
   let openedAt = 0;
-  let isTrialRunning = false;
+  let trialEndsAt = 0;
+  let failedAt = Number.NEGATIVE_INFINITY;
   let rejects = 0;
   let openings = 0;
-  const changeTo = (state: BreakerState) => {
-    generation++;
-    isTrialRunning = false;
-    if (state === 'OPEN') {
-      openedAt = clock();
-      openings++;
-    }
-    onChange(state);
-  };
-  breaker.on('open', () => changeTo('OPEN'));
-  breaker.on('halfOpen', () => changeTo('HALF_OPEN'));
-  breaker.on('close', () => changeTo('CLOSED'));
 
-  const refusal = () => {
-    rejects++;
-    const remainingMs = settings.openSeconds * 1000 - (clock() - openedAt);
-    return new Problem('breaker_open', { retryAfterSeconds: Math.max(1, Math.ceil(remainingMs / 1000)) });
-  };
-  const record = (verdict: Verdict, startedIn: number) => {
-    if (startedIn !== generation) return;
-    if (verdict === 'ignored') isTrialRunning = false;
-    else breaker.fire(verdict).catch(() => undefined);
-  };
-  const guarded: Forward = async (req, res) => {
-    if (breaker.opened || isTrialRunning) throw refusal();
-    if (breaker.halfOpen) isTrialRunning = true;
-    const startedIn = generation;
+  function watched(): VerdictBreaker {
+    return newBreaker(name, settings)
+      .on('open', () => {
+        openedAt = clock();
+        openings++;
+        changeTo('OPEN');
+      })
+      .on('halfOpen', () => changeTo('HALF_OPEN'))
+      .on('close', () => {
+        // A new window: failures from before it opened must not open it again.
+        breaker.shutdown();
+        breaker = watched();
+        changeTo('CLOSED');
+      });
+  }
+  function changeTo(state: BreakerState): void {
+    generation++;
+    trialEndsAt = 0;
     try {
-      const outcome = await forward(req, res);
-      record(verdictOnOutcome(outcome, settings.failureStatuses), startedIn);
-      return outcome;
-    } catch (error) {
-      record(verdictOnError(error), startedIn);
-      throw error;
+      onChange(state);
+    } catch {
+      // opossum would take it for a failed call. The state has changed, whoever fails to tell of it.
     }
-  };
+  }
+  async function weigh(verdict: Verdict): Promise<void> {
+    const weighing = breaker;
+    if (verdict === 'failure') failedAt = clock();
+    await weighing.fire(verdict);
+    // opossum weighs its window at failures only, but the call that completes the minimum may be a success.
+    if (!weighing.closed || clock() - failedAt > settings.windowSeconds * 1000) return;
+    const { fires, failures } = weighing.stats;
+    if (fires >= settings.minimumCalls && failures * 100 >= fires * settings.failurePercent) weighing.open();
+  }
   return {
-    forward: guarded,
-    report: () => {
+    /**
+     * Lets a call begin, and returns what takes its verdict.
+     * @throws {Problem} `breaker_open` if none may
+     */
+    enter(): (verdict: Verdict) => void {
+      if (breaker.opened || clock() < trialEndsAt) {
+        rejects++;
+        const remainingMs = settings.openSeconds * 1000 - (clock() - openedAt);
+        throw new Problem('breaker_open', { retryAfterSeconds: Math.max(1, Math.ceil(remainingMs / 1000)) });
+      }
+      if (breaker.halfOpen) trialEndsAt = clock() + TRIAL_LEASE_MS;
+      const startedIn = generation;
+      return (verdict) => {
+        if (startedIn !== generation) return;
+        if (verdict === 'ignored') trialEndsAt = 0;
+        else weigh(verdict).catch(ignore);
+      };
+    },
+    report(): BreakerReport {
       const { failures, successes } = breaker.stats;
       return { state: stateOf(breaker), failures, successes, rejects, openings };
     },
@@ -92,7 +134,9 @@ export function withBreaker(forward: Forward, { name, settings, clock, onChange 
   };
 }
 
-function newBreaker(name: string, settings: BreakerSettings): CircuitBreaker<[Verdict], void> {
+type VerdictBreaker = CircuitBreaker<[Verdict], void>;
+
+function newBreaker(name: string, settings: BreakerSettings): VerdictBreaker {
   const settle = async (verdict: Verdict) => {
     if (verdict === 'failure') throw new Error('the call failed');
   };
@@ -111,7 +155,10 @@ function newBreaker(name: string, settings: BreakerSettings): CircuitBreaker<[Ve
   });
 }
 
-function stateOf(breaker: CircuitBreaker<[Verdict], void>): BreakerState {
+function stateOf(breaker: VerdictBreaker): BreakerState {
   if (breaker.opened) return 'OPEN';
   return breaker.halfOpen ? 'HALF_OPEN' : 'CLOSED';
 }
+
+/** A failed call has been counted; its caller has the error. */
+function ignore(): void {}

@@ -73,9 +73,10 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     USER_RATE_LIMIT_MAX: '1000000',
     ...options.env,
   };
-  const config = loadConfig({ environment, folder });
-  const memory = () => process.memoryUsage();
-  const worker = await startWorker({ config, pid: process.pid, instance: undefined, memory });
+  const worker = await start(environment, folder).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   return {
     port: worker.port,
     url: `http://127.0.0.1:${worker.port}`,
@@ -94,6 +95,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function start(environment: Record<string, string>, folder: string): Promise<Worker> {
+  const config = loadConfig({ environment, folder });
+  return startWorker({ config, pid: process.pid, instance: undefined, memory: () => process.memoryUsage() });
 }
 
 function defaultRoutes(name: string) {

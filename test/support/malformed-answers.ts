@@ -3,7 +3,7 @@ export interface MalformedAnswer {
   readonly name: string;
   readonly bytes: string;
   /** What the service does after the bytes. Default: keeps the connection open. */
-  readonly then?: 'fin' | 'reset';
+  readonly ending?: 'fin' | 'reset';
   /** Whether the fault stands behind a valid head, so that the gateway notices it too late for a 502. */
   readonly isInBody?: true;
 }
@@ -25,14 +25,14 @@ const statusLines: MalformedAnswer[] = [
   ...['000', '001', '099', '600', '666', '999', '20', '2', '2000', 'abc', '-200', '2e2', '0x1F', ' 200'].map(
     (code) => `HTTP/1.1 ${code} OK`,
   ),
-  ...['HTTP/1.2', 'HTTP/2.0', 'HTTP/3.0', 'HTTP/9.9', 'HTTP/1', 'HTTP/1.', 'HTTP/11.1', 'http/1.1', 'HTTPS/1.1'].map(
+  ...['HTTP/1.2', 'HTTP/3.0', 'HTTP/9.9', 'HTTP/1', 'HTTP/1.', 'HTTP/11.1', 'http/1.1', 'HTTPS/1.1'].map(
     (version) => `${version} 200 OK`,
   ),
-  ...['HTTP 200 OK', 'ICY 200 OK', 'RTSP/1.0 200 OK', 'HTTP/1.1200 OK', 'HTTP/1.1\t200 OK', '200 OK', 'HTTP/1.1'],
+  ...['HTTP 200 OK', 'ICY 200 OK', 'HTTP/1.1200 OK', 'HTTP/1.1\t200 OK', '200 OK', 'HTTP/1.1'],
   ...['SSH-2.0-OpenSSH_9.6', '220 mail.example.com ESMTP', '<html><body>hello</body></html>', '{"ok":true}'],
   ...['GET / HTTP/1.1', '\x16\x03\x01\x02\x00\x01\x00\x01', '\x00\x00\x12\x04\x00\x00\x00\x00\x00'],
   ...['\x00', '\xff\xfe', 'HTTP/1.1 200\x00OK', 'HTTP/1.1\x00200 OK', 'HTTP/1.1 200\nOK: x', 'HTTP/1.1 200 O\rK'],
-].map((line) => ({ name: `status line ${shown(line)}`, bytes: head(line, 'Content-Length: 2') + 'ok' }));
+].map((line) => ({ name: `status line ${shown(line)}`, bytes: `${head(line, 'Content-Length: 2')}ok` }));
 
 const headerLines: MalformedAnswer[] = [
   ...['X Y: 1', 'X-Y : 1', ': 1', 'X\x00Y: 1', 'X-\x01: 1', 'X-\x7f: 1', 'X-\xe4: 1', 'X(Y): 1', 'X@Y: 1', 'X"Y: 1'],
@@ -83,30 +83,30 @@ const interim: MalformedAnswer[] = [
   { name: '100 before an answer', bytes: crlf('HTTP/1.1 100 Continue') + ok('Content-Length: 0') },
   { name: '200 that upgrades', bytes: `${ok('Upgrade: websocket', 'Connection: Upgrade', 'Content-Length: x')}` },
   { name: '1xx and then garbage', bytes: `${crlf('HTTP/1.1 103 Early Hints', 'Link: </a>')}garbage\r\n\r\n` },
-  { name: '1xx and then FIN', bytes: crlf('HTTP/1.1 102 Processing'), then: 'fin' },
+  { name: '1xx and then FIN', bytes: crlf('HTTP/1.1 102 Processing'), ending: 'fin' },
   {
     name: '200 times 1xx and then FIN',
     bytes: crlf('HTTP/1.1 103 Early Hints', 'Link: </a>').repeat(200),
-    then: 'fin',
+    ending: 'fin',
   },
 ];
 
-const endings = (['fin', 'reset'] as const).flatMap((then): MalformedAnswer[] => [
-  { name: `nothing, then ${then}`, bytes: '', then },
-  { name: `an empty line, then ${then}`, bytes: '\r\n', then },
-  { name: `half a version, then ${then}`, bytes: 'HTT', then },
-  { name: `half a status line, then ${then}`, bytes: 'HTTP/1.1 20', then },
-  { name: `a status line, then ${then}`, bytes: 'HTTP/1.1 200 OK\r\n', then },
-  { name: `half a header, then ${then}`, bytes: 'HTTP/1.1 200 OK\r\nContent-Le', then },
-  { name: `a head without its last line, then ${then}`, bytes: ok('Content-Length: 5').slice(0, -2), then },
-  { name: `a head and no body, then ${then}`, bytes: ok('Content-Length: 5'), then, isInBody: true },
-  { name: `half a body, then ${then}`, bytes: `${ok('Content-Length: 5')}ab`, then, isInBody: true },
-  { name: `no chunk, then ${then}`, bytes: ok('Transfer-Encoding: chunked'), then, isInBody: true },
-  { name: `half a chunk, then ${then}`, bytes: `${ok('Transfer-Encoding: chunked')}5\r\nab`, then, isInBody: true },
+const endings = (['fin', 'reset'] as const).flatMap((ending): MalformedAnswer[] => [
+  { name: `nothing, then ${ending}`, bytes: '', ending },
+  { name: `an empty line, then ${ending}`, bytes: '\r\n', ending },
+  { name: `half a version, then ${ending}`, bytes: 'HTT', ending },
+  { name: `half a status line, then ${ending}`, bytes: 'HTTP/1.1 20', ending },
+  { name: `a status line, then ${ending}`, bytes: 'HTTP/1.1 200 OK\r\n', ending },
+  { name: `half a header, then ${ending}`, bytes: 'HTTP/1.1 200 OK\r\nContent-Le', ending },
+  { name: `a head without its last line, then ${ending}`, bytes: ok('Content-Length: 5').slice(0, -2), ending },
+  { name: `a head and no body, then ${ending}`, bytes: ok('Content-Length: 5'), ending, isInBody: true },
+  { name: `half a body, then ${ending}`, bytes: `${ok('Content-Length: 5')}ab`, ending, isInBody: true },
+  { name: `no chunk, then ${ending}`, bytes: ok('Transfer-Encoding: chunked'), ending, isInBody: true },
+  { name: `half a chunk, then ${ending}`, bytes: `${ok('Transfer-Encoding: chunked')}5\r\nab`, ending, isInBody: true },
   {
-    name: `no last chunk, then ${then}`,
+    name: `no last chunk, then ${ending}`,
     bytes: `${ok('Transfer-Encoding: chunked')}2\r\nab\r\n`,
-    then,
+    ending,
     isInBody: true,
   },
 ]);

@@ -44,10 +44,11 @@ export async function startRecordingBackend(answer?: RequestListener): Promise<R
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
     const record = { text: '' };
     raw.push(record);
+    http.emit('connection', socket);
+    // Behind the parser, which otherwise reads from the handle itself and leaves nothing to listeners.
     socket.on('data', (chunk) => {
       record.text += chunk.toString('latin1');
     });
-    http.emit('connection', socket);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -68,7 +69,8 @@ export async function startRecordingBackend(answer?: RequestListener): Promise<R
 }
 
 function received(req: IncomingMessage, body: Buffer): ReceivedRequest {
-  const headers: Record<string, string[]> = {};
+  // Without a prototype: clients may send a header named `constructor`.
+  const headers: Record<string, string[]> = Object.create(null);
   for (let index = 0; index < req.rawHeaders.length; index += 2) {
     const name = (req.rawHeaders[index] ?? '').toLowerCase();
     headers[name] = [...(headers[name] ?? []), req.rawHeaders[index + 1] ?? ''];

@@ -1,0 +1,59 @@
+import { askHealth, createTicket, listCompanies, logInAda } from './main-job.ts';
+import { killTickets, reviveTickets } from './outage.ts';
+import { deleteWithoutRole, guessPasswords, sendNoToken } from './refusals.ts';
+import { reloadInTraffic } from './reload.ts';
+import type { Step } from './scene.ts';
+
+/** The guided walk. */
+export const steps: readonly Step[] = [
+  {
+    title: 'Is it up?',
+    why: 'Load balancers ask this all day: without a token, and never limited.',
+    run: askHealth,
+  },
+  {
+    title: 'Log in',
+    why: 'One of four paths that need no token. The auth service signs it, the gateway verifies it.',
+    run: logInAda,
+  },
+  {
+    title: 'List the companies',
+    why: 'The main job: verify the token, count the request, tell the CRM who calls, pass the answer on.',
+    run: listCompanies,
+  },
+  {
+    title: 'Open a ticket and comment on it',
+    why: 'Another service behind the same door. It is told who is calling, and need not verify tokens.',
+    run: createTicket,
+  },
+  {
+    title: 'Come without a token',
+    why: 'Refused at the door, with a reason that is the same word in body, header, log and metrics.',
+    run: sendNoToken,
+  },
+  {
+    title: 'Come with the wrong role',
+    why: 'A good token, but gateway.yaml lets only admins and managers delete in the CRM.',
+    run: deleteWithoutRole,
+  },
+  {
+    title: 'Guess a password six times',
+    why: 'An address may fail five times in 15 minutes, counted for all workers. Successes never count.',
+    run: guessPasswords,
+  },
+  {
+    title: 'The tickets service dies',
+    why: 'A dead service must not make everybody wait or harm its neighbours: its circuit breaker opens.',
+    run: killTickets,
+  },
+  {
+    title: 'The tickets service comes back',
+    why: 'Each breaker half-opens after a while, lets one request try and closes again. Nobody must act.',
+    run: reviveTickets,
+  },
+  {
+    title: 'Reload under load',
+    why: 'A new version or configuration goes live in the middle of traffic: `npm run pm2:reload`.',
+    run: reloadInTraffic,
+  },
+];

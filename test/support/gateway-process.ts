@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { stringify } from 'yaml';
+import { freePort } from './free-port.ts';
+import { audience, issuer, secret } from './gateway.ts';
+import { until } from './until.ts';
+
+const main = resolve(import.meta.dirname, '../../dist/main.js');
+
+interface ProcessOptions {
+  /** Content of `gateway.yaml`. */
+  readonly file?: unknown;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+}
+
+/** How a process ended and what it had to say. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A worker as it is shipped: `node dist/main.js` in a process of its own, without PM2. */
+export interface GatewayProcess {
+  readonly url: string;
+  /** Whether it still runs. */
+  isRunning(): boolean;
+  /** What it has logged as errors: nothing, unless something happened that should not. */
+  errors(): Promise<string>;
+  /** Asks it to stop, and waits for its end. */
+  stop(): Promise<Ended>;
+}
+
+/** Starts one that is expected to refuse, and waits for its end. */
+export async function runGateway(options: ProcessOptions): Promise<Ended> {
+  const folder = await folderWith(options);
+  try {
+    return await ended(launch(folder, options));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts one on a free port, and waits until it serves. */
+export async function startGatewayProcess(options: ProcessOptions): Promise<GatewayProcess> {
+  const folder = await folderWith(options);
+  const port = await freePort();
+  const child = launch(folder, { ...options, env: { PORT: String(port), ...options.env } });
+  const end = ended(child);
+  const url = `http://127.0.0.1:${port}`;
+  const isUp = () =>
+    fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until('the gateway to serve', isUp, { withinMs: 15_000 });
+  return {
+    url,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    errors: () => readFile(join(folder, 'logs', 'error.log'), 'utf8'),
+    async stop() {
+      child.kill('SIGTERM');
+      const result = await end;
+      await rm(folder, { recursive: true, force: true });
+      return result;
+    },
+  };
+}
+
+async function folderWith({ file }: ProcessOptions): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'psa-gw-process-'));
+  if (file !== undefined) await writeFile(join(folder, 'gateway.yaml'), stringify(file));
+  return folder;
+}
+
+function launch(folder: string, { env = {}, args = [] }: ProcessOptions): ChildProcess {
+  const environment = { NODE_ENV: 'test', JWT_SECRET: secret, JWT_ISSUER: issuer, JWT_AUDIENCE: audience, ...env };
+  return spawn(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new TypeError('the process has no output to read');
+  const [out, err] = await Promise.all([text(stdout), text(stderr), once(child, 'close')]);
+  return { code: child.exitCode, stdout: out, stderr: err };
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from '@jest/globals';
+import { callerFromClaims } from '../../../src/auth/identity-headers.ts';
+import { Problem } from '../../../src/problem/problem.ts';
+
+const mapping = { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Roles': 'roles', 'X-Tenant-Id': 'tenantId' };
+const callerOf = (claims: Record<string, unknown>) => callerFromClaims(mapping)({ sub: 'u', exp: 1, ...claims });
+const headersOf = (claims: Record<string, unknown>) => Object.fromEntries(callerOf(claims).headers);
+
+describe('callerFromClaims', () => {
+  it('makes a caller with one header for each claim that is there', () => {
+    expect(callerOf({ email: 'a@b.c', roles: ['agent', 'admin'], tenantId: 't' })).toEqual({
+      userId: 'u',
+      tenantId: 't',
+      roles: ['agent', 'admin'],
+      headers: [
+        ['X-User-Id', 'u'],
+        ['X-User-Email', 'a@b.c'],
+        ['X-User-Roles', 'agent,admin'],
+        ['X-Tenant-Id', 't'],
+      ],
+    });
+    expect(callerOf({ email: null })).toEqual({
+      userId: 'u',
+      tenantId: undefined,
+      roles: [],
+      headers: [['X-User-Id', 'u']],
+    });
+  });
+
+  it.each([
+    ['a line break', 'a\r\nX-User-Id: root', 'a%0D%0AX-User-Id:%20root'],
+    ['NUL and DEL', '\0\x7f', '%00%7F'],
+    ['a letter beyond ASCII', 'Zoë', 'Zo%C3%AB'],
+    ['a letter beyond the BMP', '😀', '%F0%9F%98%80'],
+    ['half of a surrogate pair', '\ud83d!', '%EF%BF%BD!'],
+    ['a percent sign', '100%41', '100%2541'],
+    ['a comma', 'a,b', 'a%2Cb'],
+    ['a space', ' a b ', '%20a%20b%20'],
+    ['nothing', '', ''],
+    ['everything else', '!"#$&\'()*+-./09:;<=>?@AZ[\\]^_`az{|}~', '!"#$&\'()*+-./09:;<=>?@AZ[\\]^_`az{|}~'],
+  ])('encodes %s so that it can not be anything but part of one value', (_what, email, expected) => {
+    expect(headersOf({ email })['X-User-Email']).toBe(expected);
+    if (email.isWellFormed()) expect(decodeURIComponent(expected)).toBe(email);
+  });
+
+  it('keeps a role with a comma one role', () => {
+    expect(headersOf({ roles: ['agent,admin', 'b'] })['X-User-Roles']).toBe('agent%2Cadmin,b');
+    expect(callerOf({ roles: ['agent,admin'] }).roles).toEqual(['agent,admin']);
+  });
+
+  it.each([
+    ['roles', 'admin'],
+    ['roles', { 0: 'admin' }],
+    ['roles', ['agent', 7]],
+    ['roles', ['agent', ['admin']]],
+    ['roles', true],
+    ['email', { toString: 'x' }],
+    ['email', true],
+    ['email', [['nested']]],
+    ['email', [null]],
+    ['tenantId', {}],
+  ])('refuses a claim %s that is %j', (claim, value) => {
+    const refusal = problemOf(() => callerOf({ [claim]: value }));
+    expect(refusal.reason).toBe('token_claims_invalid');
+    expect(refusal.message).toContain(`\`${claim}\``);
+  });
+
+  it('refuses a claim that would make a header of more than 4096 characters', () => {
+    expect(headersOf({ email: 'x'.repeat(4096) })['X-User-Email']).toHaveLength(4096);
+    expect(problemOf(() => callerOf({ email: 'x'.repeat(4097) })).reason).toBe('token_claims_invalid');
+    expect(problemOf(() => callerOf({ email: '\0'.repeat(1366) })).reason).toBe('token_claims_invalid');
+  });
+
+  it.each(['__proto__', 'constructor', 'toString'])('finds no claim %s in what every object has', (claim) => {
+    expect(callerFromClaims({ 'X-Odd': claim })({ sub: 'u', exp: 1 }).headers).toEqual([]);
+  });
+});
+
+function problemOf(work: () => unknown): Problem {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}

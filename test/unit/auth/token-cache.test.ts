@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { withTokenCache } from '../../../src/auth/token-cache.ts';
+import { unauthorized } from '../../../src/auth/unauthorized.ts';
+
+const HOUR_SECONDS = 3600;
+
+/** A cache in front of a verifier that takes every token which is a subject, and counts how often it is asked. */
+function caching({ expSeconds = HOUR_SECONDS } = {}) {
+  const time = { ms: 0 };
+  const verified: string[] = [];
+  const callerOfToken = withTokenCache({
+    verify: (token) => {
+      verified.push(token);
+      if (time.ms >= expSeconds * 1000) throw unauthorized('token_expired');
+      if (token === 'forged') throw unauthorized('token_signature_invalid');
+      return { sub: token, exp: expSeconds };
+    },
+    toCaller: ({ sub }) => ({ userId: sub, tenantId: undefined, roles: [], headers: [] }),
+    now: () => time.ms,
+  });
+  return { time, verified, callerOfToken };
+}
+
+describe('withTokenCache', () => {
+  it('verifies a token once, and answers for each token with its own caller', () => {
+    const { verified, callerOfToken } = caching();
+    expect(['a', 'b', 'a', 'b'].map((token) => callerOfToken(token).userId)).toEqual(['a', 'b', 'a', 'b']);
+    expect(verified).toEqual(['a', 'b']);
+  });
+
+  it('refuses a token as soon as its exp has passed, although it was cached', () => {
+    const { time, callerOfToken } = caching({ expSeconds: 60 });
+    callerOfToken('a');
+    time.ms = 59_999;
+    expect(callerOfToken('a').userId).toBe('a');
+    time.ms = 60_000;
+    expect(() => callerOfToken('a')).toThrow('The token has expired');
+  });
+
+  it('verifies again after five minutes', () => {
+    const { time, verified, callerOfToken } = caching();
+    callerOfToken('a');
+    time.ms = 299_999;
+    callerOfToken('a');
+    expect(verified).toEqual(['a']);
+    time.ms = 300_000;
+    callerOfToken('a');
+    expect(verified).toEqual(['a', 'a']);
+  });
+
+  it('never remembers a refusal', () => {
+    const { verified, callerOfToken } = caching();
+    for (let attempt = 0; attempt < 3; attempt++) expect(() => callerOfToken('forged')).toThrow('accepted key');
+    expect(verified).toEqual(['forged', 'forged', 'forged']);
+  });
+
+  it('forgets the least recently used of more than 10,000 tokens', () => {
+    const { verified, callerOfToken } = caching();
+    callerOfToken('forgotten');
+    callerOfToken('kept');
+    for (let index = 0; index < 9998; index++) callerOfToken(`other-${index}`);
+    callerOfToken('kept');
+    callerOfToken('one too many');
+    verified.length = 0;
+    callerOfToken('kept');
+    expect(verified).toEqual([]);
+    callerOfToken('forgotten');
+    expect(verified).toEqual(['forgotten']);
+  });
+
+  it('keeps callers in memory, and no token that a memory dump could give away', () => {
+    const script = resolve(import.meta.dirname, '../../support/count-tokens-in-memory.ts');
+    const { tokens, callers } = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' }));
+    expect(callers).toBe(100);
+    // The last one may still lie on the stack.
+    expect(tokens).toBeLessThanOrEqual(1);
+  });
+});
