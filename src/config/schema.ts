@@ -89,8 +89,6 @@ export const environmentSchema = z.object({
     description: 'Failed logins per client address and window.',
   }).prefault('5'),
   USER_RATE_LIMIT_MAX: wholeNumber({ ...requests, description: 'Requests per user and window.' }).prefault('1000'),
-  ADMIN_PORT: wholeNumber({ ...port, description: 'Admin listener (metrics).' }).prefault('9464'),
-  ADMIN_HOST: text({ description: 'Address of the admin listener.' }).prefault('127.0.0.1'),
   SHUTDOWN_GRACE_MS: wholeNumber({
     min: 0,
     max: 10 * MINUTE_MS,

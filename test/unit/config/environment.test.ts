@@ -51,7 +51,6 @@ const refused: readonly [name: string, value: string][] = [
   ['RATE_LIMIT_MAX_REQUESTS', 'unlimited'],
   ['AUTH_RATE_LIMIT_MAX', '0'],
   ['USER_RATE_LIMIT_MAX', '-5'],
-  ['ADMIN_PORT', '99999'],
   ['SHUTDOWN_GRACE_MS', '10s'],
   ['SHUTDOWN_GRACE_MS', '600001'],
   ['PM2_INSTANCES', '0'],
@@ -142,15 +141,13 @@ describe('the environment', () => {
       RATE_LIMIT_MAX_REQUESTS: 100,
       AUTH_RATE_LIMIT_MAX: 5,
       USER_RATE_LIMIT_MAX: 1000,
-      ADMIN_PORT: 9464,
-      ADMIN_HOST: '127.0.0.1',
       SHUTDOWN_GRACE_MS: 10_000,
     });
   });
 
   it('takes 0 for 0 and not for the default', () => {
-    const { settings } = configOf({ environment: { PORT: '0', ADMIN_PORT: '0', SHUTDOWN_GRACE_MS: '0' } });
-    expect(settings).toMatchObject({ PORT: 0, ADMIN_PORT: 0, SHUTDOWN_GRACE_MS: 0 });
+    const { settings } = configOf({ environment: { PORT: '0', SHUTDOWN_GRACE_MS: '0' } });
+    expect(settings).toMatchObject({ PORT: 0, SHUTDOWN_GRACE_MS: 0 });
   });
 
   it.each([
