@@ -12,7 +12,7 @@ export async function suggest({ stage, print, send }: Scene): Promise<void> {
   const json = "-H 'Content-Type: application/json'";
   const sections: [why: string, ...lines: string[]][] = [
     ["Ada's token, an admin's, good for 15 minutes:", `TOKEN=${accessToken}`],
-    ['Requests with it, and one without:', `curl -i ${asAda}/crm/companies`, `curl -i ${asAda}/tickets?status=open`],
+    ['Requests with it:', `curl -i ${asAda}/crm/companies`, `curl -i ${asAda}/tickets/42`],
     ['Write something:', `curl -i ${json} -d '{"subject":"My own ticket"}' ${asAda}/tickets`],
     ['See how it is doing, each worker with its breakers:', `curl -s ${url}/health/detailed`],
     [

@@ -96,13 +96,13 @@ export function insist(holds: boolean, expected: string, came: unknown): asserts
   if (!holds) throw new Unexpected(expected, shortened(came));
 }
 
-/** The fields of an access line that a first look needs; the file has more. */
+/** The fields of an access line that the answer has not shown already; the file has more. */
 export async function showAccessLine({ print, logs, until }: Scene, answer: Answer): Promise<void> {
   const requestId = answer.headers['x-request-id'];
   const line = await until(`a line with ${requestId} in access.log`, () => logs.access(requestId));
-  const { status, reason, user, upstream, upstreamMs, durationMs, worker } = line;
+  const { reason, user, upstream, upstreamMs, durationMs, worker } = line;
   const client = line.client === '127.0.0.1' ? undefined : line.client;
-  print.log('access.log', { status, reason, client, user, upstream, upstreamMs, durationMs, worker });
+  print.log('access.log', { reason, client, user, upstream, upstreamMs, durationMs, worker });
 }
 
 function shortened(value: unknown): string {

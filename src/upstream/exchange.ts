@@ -29,7 +29,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #startedAt: number;
   readonly #deadline: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | undefined;
-  #flow: 'not begun' | 'flowing' | 'paused' = 'not begun';
+  #hasBody: boolean = false;
   #phase: 'queued' | 'sending' | 'waiting' | 'streaming' | 'over' = 'queued';
 
   constructor(options: ExchangeOptions) {
@@ -85,23 +85,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     resolve({ status });
     // Node keeps a head back until there is a body to send with it, and an event stream may have none for minutes.
     queueMicrotask(() => {
-      if (this.#flow === 'not begun' && this.#phase === 'streaming') res.flushHeaders();
+      if (!this.#hasBody && this.#phase === 'streaming') res.flushHeaders();
     });
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#phase !== 'streaming') return;
+    this.#hasBody = true;
     const { res } = this.#options;
-    const wasPaused = this.#flow === 'paused';
-    this.#flow = res.write(chunk) ? 'flowing' : 'paused';
-    // undici delivers what it has already read even when paused, once the upstream has closed the connection.
-    if (this.#flow === 'flowing' || wasPaused) return;
+    if (this.#phase !== 'streaming' || res.write(chunk)) return;
     // A client that reads slowly slows the upstream down; it costs no memory and moves no deadline.
     controller.pause();
-    res.once('drain', () => {
-      this.#flow = 'flowing';
-      controller.resume();
-    });
+    res.once('drain', () => controller.resume());
   }
 
   onResponseEnd(): void {

@@ -50,17 +50,19 @@ describe('an upstream that can not be reached', () => {
     plain.close();
   });
 
-  it('because it accepts no connection is answered with 504 upstream_connect_timeout', async () => {
-    const full = await unacceptingUpstream();
-    gateway = await startGateway({
-      upstreams: { crm: { url: `http://127.0.0.1:${full.port}`, connectTimeoutMs: 300 } },
-    });
-    const answer = await ask();
-    expect(answer.status).toBe(504);
-    expect(reasonOf(answer)).toBe('upstream_connect_timeout');
-    expect((await breakerOf(gateway)).failures).toBe(1);
-    await full.stop();
-  });
+  it.each([{ connectTimeoutMs: 300 }, { connectTimeoutMs: 20_000, headTimeoutMs: 300 }])(
+    'because it accepts no connection is answered with 504 upstream_connect_timeout (%p)',
+    async (timeouts) => {
+      const full = await unacceptingUpstream();
+      const url = `http://127.0.0.1:${full.port}`;
+      gateway = await startGateway({ upstreams: { crm: { url, ...timeouts } } });
+      const answer = await ask();
+      expect(answer.status).toBe(504);
+      expect(reasonOf(answer)).toBe('upstream_connect_timeout');
+      expect((await breakerOf(gateway)).failures).toBe(1);
+      await full.stop();
+    },
+  );
 });
 
 describe('an upstream that answers no request', () => {

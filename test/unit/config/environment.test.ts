@@ -126,6 +126,8 @@ describe('the environment', () => {
     ];
     const empty = Object.fromEntries(names.map((name) => [name, '']));
     expect(configOf({ environment: empty }).settings).toEqual(configOf().settings);
+    const envFile = names.map((name) => `${name}=\n`).join('');
+    expect(configOf({ envFile }).settings).toEqual(configOf().settings);
   });
 
   it('has the documented defaults', () => {
