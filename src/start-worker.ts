@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -52,13 +53,13 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
     allWorkers: () => collect(),
     time: { clock: () => performance.now(), now: Date.now },
   });
-  const server = publicServer({
+  const { server, pending } = publicServer({
     handle: app.handle,
     settings: gateway.server,
     newRequestId: () => randomHex(16),
     onMalformed: (malformed) => logger.access({ time: new Date().toISOString(), ...malformed }),
   });
-  const drain = drainable(server, { graceMs: settings.SHUTDOWN_GRACE_MS });
+  const drain = drainable(server, { pending, graceMs: settings.SHUTDOWN_GRACE_MS });
   // A Redis that is slow to answer must not keep the gateway from starting: it can serve without.
   await Promise.race([
     redis.firstContact(),
@@ -81,7 +82,7 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
       state = 'draining';
       logger.info('stopping', { why });
       // From the outside in: clients, siblings, upstreams, Redis, and last what tells of it all.
-      await drain.start();
+      await drain();
       await exchange.close();
       await app.close();
       await redis.close();
@@ -91,7 +92,7 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
   };
 }
 
-function listening(server: ReturnType<typeof publicServer>, port: number): Promise<void> {
+function listening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, () => {

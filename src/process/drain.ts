@@ -1,17 +1,20 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PendingAnswers } from './pending-answers.ts';
 
 /** Clients that keep their connection busy send their next request within this time, and are told to close then. */
 const LINGER_MS = 500;
 
 const SWEEP_INTERVAL_MS = 50;
 
-/** Ends a server without failing a request. */
-export interface Drain {
-  isDraining(): boolean;
-  /** Resolves when every connection has ended, or has been cut at the end of the grace period. */
-  start(): Promise<void>;
+/** Ends a server without failing a request. Resolves when every connection has ended, or has been cut. */
+export type Drain = () => Promise<void>;
+
+interface DrainOptions {
+  readonly pending: Pick<PendingAnswers, 'all'>;
+  /** Milliseconds that requests in flight may take. */
+  readonly graceMs: number;
 }
 
 /**
@@ -21,31 +24,24 @@ export interface Drain {
  *    cross with our closing it;
  * 3. what stays silent is closed after a while;
  * 4. what is still busy at the end of the grace period is cut.
- * @param graceMs milliseconds that requests in flight may take
  */
-export function drainable(server: Server, { graceMs }: { graceMs: number }): Drain {
-  const unanswered = new Set<ServerResponse>();
+export function drainable(server: Server, { pending, graceMs }: DrainOptions): Drain {
   let isDraining = false;
   // First of the listeners, so that it comes before any stage sends a head.
   server.prependListener('request', (_req, res) => {
     if (isDraining) res.shouldKeepAlive = false;
-    unanswered.add(res);
-    res.once('close', () => unanswered.delete(res));
   });
-  return {
-    isDraining: () => isDraining,
-    async start() {
-      isDraining = true;
-      for (const res of unanswered) res.shouldKeepAlive = false;
-      const { promise: closed, resolve } = Promise.withResolvers<void>();
-      // Not http's own close(): it would close idle connections at once, under the feet of clients about to use them.
-      NetServer.prototype.close.call(server, () => resolve());
-      const sweeper = sweepIdle(server);
-      const cut = setTimeout(() => server.closeAllConnections(), graceMs);
-      await closed;
-      clearTimeout(cut);
-      sweeper.stop();
-    },
+  return async function drain() {
+    isDraining = true;
+    for (const res of pending.all()) res.shouldKeepAlive = false;
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    // Not http's own close(): it would close idle connections at once, under the feet of clients about to use them.
+    NetServer.prototype.close.call(server, () => resolve());
+    const sweeper = sweepIdle(server);
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(cut);
+    sweeper.stop();
   };
 }
 

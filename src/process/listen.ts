@@ -4,7 +4,7 @@ import type { ServerSettings } from '../config/schema.ts';
 import { markExpectsContinue } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { originForm } from './origin-form.ts';
-import { pendingAnswers } from './pending-answers.ts';
+import { type PendingAnswers, pendingAnswers } from './pending-answers.ts';
 import { type Malformed, type Refusals, refuseMalformed } from './refuse-malformed.ts';
 
 export interface ServerOptions {
@@ -14,8 +14,14 @@ export interface ServerOptions {
   readonly onMalformed: (malformed: Malformed) => void;
 }
 
+/** A server, and what it has still to answer. */
+export interface PublicServer {
+  readonly server: Server;
+  readonly pending: PendingAnswers;
+}
+
 /** The public server, with the bounds of `gateway.yaml` and problem answers for what never becomes a request. */
-export function publicServer({ handle, settings, newRequestId, onMalformed }: ServerOptions): Server {
+export function publicServer({ handle, settings, newRequestId, onMalformed }: ServerOptions): PublicServer {
   const server = createServer({
     // Explicit, so that no flag of the process can loosen the parser. @see docs/adr/0004-what-is-refused-before-routing.md
     insecureHTTPParser: false,
@@ -28,7 +34,7 @@ export function publicServer({ handle, settings, newRequestId, onMalformed }: Se
     connectionsCheckingInterval: 1000,
   });
   server.maxHeadersCount = settings.maxHeaderCount;
-  const pending = pendingAnswers();
+  const pending = pendingAnswers(server);
   const refuse = refuseMalformed({ pending, newRequestId, onMalformed });
 
   server.on('request', (req, res) => {
@@ -49,7 +55,7 @@ export function publicServer({ handle, settings, newRequestId, onMalformed }: Se
   // Any other expectation is refused by a stage.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   refuseWhatIsNoRequest(server, refuse);
-  return server;
+  return { server, pending };
 }
 
 function refuseWhatIsNoRequest(server: Server, refuse: Refusals): void {

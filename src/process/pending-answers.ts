@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** What is still to be answered on each connection. Clients may send the next request before the last one is answered. */
@@ -7,11 +7,23 @@ export interface PendingAnswers {
   add(res: ServerResponse): boolean;
   /** The unfinished responses of a connection, oldest first. */
   of(socket: Duplex): ServerResponse[];
+  /** The unfinished responses of all connections. */
+  all(): ServerResponse[];
 }
 
-/** Keeps the responses of every connection in the order of their requests. */
-export function pendingAnswers(): PendingAnswers {
+/**
+ * Keeps the responses of every connection in the order of their requests.
+ * By connection, and not in one set of responses: a set that gains and loses two members per request leaves its old tables
+ * to the garbage collector's slow half, with every response they held, and a request then costs it twice as much.
+ */
+export function pendingAnswers(server: Server): PendingAnswers {
+  const connections = new Set<Duplex>();
   const byConnection = new WeakMap<Duplex, ServerResponse[]>();
+  const of = (socket: Duplex) => (byConnection.get(socket) ?? []).filter((res) => !res.writableFinished);
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   return {
     add(res) {
       const { socket } = res.req;
@@ -22,7 +34,8 @@ export function pendingAnswers(): PendingAnswers {
       else responses.push(res);
       return true;
     },
-    of: (socket) => (byConnection.get(socket) ?? []).filter((res) => !res.writableFinished),
+    of,
+    all: () => [...connections].flatMap(of),
   };
 }
 

@@ -88,7 +88,7 @@ describe('requests that arrive on one connection before earlier ones are answere
     const held: ServerResponse[] = [];
     const refusals: Malformed[] = [];
     let complaints = 0;
-    const server = publicServer({
+    const { server } = publicServer({
       handle: (_req, res) => held.push(res),
       settings: gatewayFileSchema.shape.server.parse({}),
       newRequestId: () => 'id-of-refusal',
