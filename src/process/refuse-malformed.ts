@@ -45,7 +45,7 @@ export function refuseMalformed({ pending, newRequestId, onMalformed }: RefusalO
     const { headers, body } = answerTo(socket, problem, code);
     const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
     socket.end(`HTTP/1.1 ${problem.status} ${problem.title}\r\n${head.join('\r\n')}\r\n\r\n${body}`);
-    const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+    const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
     socket.once('close', () => clearTimeout(cut));
   };
   return {

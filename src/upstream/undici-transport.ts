@@ -9,7 +9,7 @@ import type { Forward, Outcome } from './forward.ts';
 /** A connection pool to one upstream and the `Forward` that uses it. */
 export interface Transport {
   readonly forward: Forward;
-  /** Ends idle connections at once, busy ones after their answer. */
+  /** Ends every connection at once. It comes after the drain: whatever is still busy then has no client any more. */
   close(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export function undiciTransport({ settings, outgoingHeaders, clock }: TransportO
   return {
     forward,
     async close() {
-      await Promise.all([pool.close(), unkept.close()]);
+      await Promise.all([pool.destroy(), unkept.destroy()]);
     },
   };
 }

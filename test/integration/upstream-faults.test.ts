@@ -56,7 +56,9 @@ describe('an upstream that can not be reached', () => {
       const full = await unacceptingUpstream();
       const url = `http://127.0.0.1:${full.port}`;
       gateway = await startGateway({ upstreams: { crm: { url, ...timeouts } } });
+      const startedAt = performance.now();
       const answer = await ask();
+      expect(performance.now() - startedAt).toBeLessThan(5000);
       expect(answer.status).toBe(504);
       expect(reasonOf(answer)).toBe('upstream_connect_timeout');
       expect((await breakerOf(gateway)).failures).toBe(1);
