@@ -12,7 +12,7 @@ const SWEEP_INTERVAL_MS = 50;
 export type Drain = () => Promise<void>;
 
 interface DrainOptions {
-  readonly pending: Pick<PendingAnswers, 'all'>;
+  readonly pending: Pick<PendingAnswers, 'all' | 'untouched'>;
   /** Milliseconds that requests in flight may take. */
   readonly graceMs: number;
 }
@@ -37,7 +37,7 @@ export function drainable(server: Server, { pending, graceMs }: DrainOptions): D
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Not http's own close(): it would close idle connections at once, under the feet of clients about to use them.
     NetServer.prototype.close.call(server, () => resolve());
-    const sweeper = sweepIdle(server);
+    const sweeper = sweepIdle(server, pending);
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(cut);
@@ -45,12 +45,14 @@ export function drainable(server: Server, { pending, graceMs }: DrainOptions): D
   };
 }
 
-function sweepIdle(server: Server): { stop(): void } {
+function sweepIdle(server: Server, pending: DrainOptions['pending']): { stop(): void } {
   const stopped = new AbortController();
   const sweep = async () => {
     await sleep(LINGER_MS, undefined, { signal: stopped.signal });
     while (!stopped.signal.aborted) {
       server.closeIdleConnections();
+      // To Node they are not idle but about to begin, and would be waited for until the end of the grace period.
+      for (const socket of pending.untouched()) socket.destroy();
       await sleep(SWEEP_INTERVAL_MS, undefined, { signal: stopped.signal });
     }
   };

@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /** What is still to be answered on each connection. Clients may send the next request before the last one is answered. */
@@ -9,6 +10,8 @@ export interface PendingAnswers {
   of(socket: Duplex): ServerResponse[];
   /** The unfinished responses of all connections. */
   all(): ServerResponse[];
+  /** Connections that have never sent a byte, such as browsers open ahead of need. */
+  untouched(): Socket[];
 }
 
 /**
@@ -17,7 +20,7 @@ export interface PendingAnswers {
  * to the garbage collector's slow half, with every response they held, and a request then costs it twice as much.
  */
 export function pendingAnswers(server: Server): PendingAnswers {
-  const connections = new Set<Duplex>();
+  const connections = new Set<Socket>();
   const byConnection = new WeakMap<Duplex, ServerResponse[]>();
   const of = (socket: Duplex) => (byConnection.get(socket) ?? []).filter((res) => !res.writableFinished);
   server.on('connection', (socket) => {
@@ -36,6 +39,7 @@ export function pendingAnswers(server: Server): PendingAnswers {
     },
     of,
     all: () => [...connections].flatMap(of),
+    untouched: () => [...connections].filter((socket) => socket.bytesRead === 0),
   };
 }
 

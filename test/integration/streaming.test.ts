@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage, type RequestListener } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { breakerOf } from '../support/breaker-of.ts';
 import { call } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -15,17 +15,9 @@ const MIB = 1024 * 1024;
 let gateway: TestGateway;
 let backend: RecordingBackend | RawUpstream;
 
-/** Node warns of listeners that pile up. */
-const warnings: string[] = [];
-const note = (warning: Error) => void warnings.push(warning.message);
-
-beforeEach(() => void process.on('warning', note));
-
 afterEach(async () => {
   await gateway.stop();
   await backend.stop();
-  process.off('warning', note);
-  expect(warnings.splice(0)).toEqual([]);
 });
 
 async function startBehind(service: RecordingBackend | RawUpstream, settings: Record<string, unknown> = {}) {

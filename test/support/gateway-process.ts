@@ -32,8 +32,10 @@ export interface GatewayProcess {
   isRunning(): boolean;
   /** What it has logged as errors: nothing, unless something happened that should not. */
   errors(): Promise<string>;
-  /** Asks it to stop, and waits for its end. */
-  stop(): Promise<Ended>;
+  /** Asks it to stop, in one of the three ways that it must understand, and waits for its end. */
+  stop(how?: 'SIGTERM' | 'SIGINT' | 'shutdown'): Promise<Ended>;
+  /** The lines of combined.log, also after its end. */
+  lines(): Promise<Record<string, unknown>[]>;
 }
 
 /** Starts one that is expected to refuse, and waits for its end. */
@@ -53,6 +55,7 @@ export async function startGatewayProcess(options: ProcessOptions): Promise<Gate
   const child = launch(folder, { ...options, env: { PORT: String(port), ...options.env } });
   const end = ended(child);
   const url = `http://127.0.0.1:${port}`;
+  let lastLines: Record<string, unknown>[] | undefined;
   const isUp = () =>
     fetch(`${url}/health/ready`).then(
       ({ ok }) => ok,
@@ -63,13 +66,22 @@ export async function startGatewayProcess(options: ProcessOptions): Promise<Gate
     url,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     errors: () => readFile(join(folder, 'logs', 'error.log'), 'utf8'),
-    async stop() {
-      child.kill('SIGTERM');
+    async stop(how = 'SIGTERM') {
+      if (how === 'shutdown') child.send(how);
+      else child.kill(how);
       const result = await end;
+      lastLines = await linesOf(folder);
       await rm(folder, { recursive: true, force: true });
       return result;
     },
+    lines: async () => lastLines ?? linesOf(folder),
   };
+}
+
+async function linesOf(folder: string): Promise<Record<string, unknown>[]> {
+  const content = await readFile(join(folder, 'logs', 'combined.log'), 'utf8').catch(() => '');
+  const lines = content.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 async function folderWith({ file }: ProcessOptions): Promise<string> {
@@ -83,7 +95,8 @@ function launch(folder: string, { env = {}, args = [] }: ProcessOptions): ChildP
   return spawn(process.execPath, [main, ...args], {
     cwd: folder,
     env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // PM2 has a channel to its workers too.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
 }
 
