@@ -47,7 +47,7 @@ const TRIAL_LEASE_MS = 30_000;
  */
 export function withBreaker(forward: Forward, options: BreakerOptions): Breaker {
   const { failureStatuses } = options.settings;
-  const gate = newGate(options);
+  const gate = new Gate(options);
   return {
     async forward(req, res) {
       const record = gate.enter();
@@ -60,81 +60,100 @@ export function withBreaker(forward: Forward, options: BreakerOptions): Breaker 
         throw error;
       }
     },
-    report: gate.report,
-    close: gate.close,
-  };
-}
-
-function newGate({ name, settings, clock, onChange }: BreakerOptions) {
-  let breaker = watched();
-  let generation = 0;
-  let openedAt = 0;
-  let trialEndsAt = 0;
-  let failedAt = Number.NEGATIVE_INFINITY;
-  let rejects = 0;
-  let openings = 0;
-
-  function watched(): VerdictBreaker {
-    return newBreaker(name, settings)
-      .on('open', () => {
-        openedAt = clock();
-        openings++;
-        changeTo('OPEN');
-      })
-      .on('halfOpen', () => changeTo('HALF_OPEN'))
-      .on('close', () => {
-        // A new window: failures from before it opened must not open it again.
-        breaker.shutdown();
-        breaker = watched();
-        changeTo('CLOSED');
-      });
-  }
-  function changeTo(state: BreakerState): void {
-    generation++;
-    trialEndsAt = 0;
-    try {
-      onChange(state);
-    } catch {
-      // opossum would take it for a failed call. The state has changed, whoever fails to tell of it.
-    }
-  }
-  async function weigh(verdict: Verdict): Promise<void> {
-    const weighing = breaker;
-    if (verdict === 'failure') failedAt = clock();
-    await weighing.fire(verdict);
-    // opossum weighs its window at failures only, but the call that completes the minimum may be a success.
-    if (!weighing.closed || clock() - failedAt > settings.windowSeconds * 1000) return;
-    const { fires, failures } = weighing.stats;
-    if (fires >= settings.minimumCalls && failures * 100 >= fires * settings.failurePercent) weighing.open();
-  }
-  return {
-    /**
-     * Lets a call begin, and returns what takes its verdict.
-     * @throws {Problem} `breaker_open` if none may
-     */
-    enter(): (verdict: Verdict) => void {
-      if (breaker.opened || clock() < trialEndsAt) {
-        rejects++;
-        const remainingMs = settings.openSeconds * 1000 - (clock() - openedAt);
-        throw new Problem('breaker_open', { retryAfterSeconds: Math.max(1, Math.ceil(remainingMs / 1000)) });
-      }
-      if (breaker.halfOpen) trialEndsAt = clock() + TRIAL_LEASE_MS;
-      const startedIn = generation;
-      return (verdict) => {
-        if (startedIn !== generation) return;
-        if (verdict === 'ignored') trialEndsAt = 0;
-        else weigh(verdict).catch(ignore);
-      };
-    },
-    report(): BreakerReport {
-      const { failures, successes } = breaker.stats;
-      return { state: stateOf(breaker), failures, successes, rejects, openings };
-    },
-    close: () => breaker.shutdown(),
+    report: () => gate.report(),
+    close: () => gate.close(),
   };
 }
 
 type VerdictBreaker = CircuitBreaker<[Verdict], void>;
+
+/** Who may call, and what becomes of it. A class because it has a life: closed, open, half-open, shut down. */
+class Gate {
+  readonly #options: BreakerOptions;
+  #breaker: VerdictBreaker;
+  /** Counts changes of state, so that a verdict can tell whether it comes from before one. */
+  #generation = 0;
+  #openedAt = 0;
+  #trialEndsAt = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #rejects = 0;
+  #openings = 0;
+
+  constructor(options: BreakerOptions) {
+    this.#options = options;
+    this.#breaker = this.#newBreaker();
+  }
+
+  /**
+   * Lets a call begin, and returns what takes its verdict.
+   * @throws {Problem} `breaker_open` if none may
+   */
+  enter(): (verdict: Verdict) => void {
+    const now = this.#options.clock();
+    if (this.#breaker.opened || now < this.#trialEndsAt) throw this.#refusal(now);
+    if (this.#breaker.halfOpen) this.#trialEndsAt = now + TRIAL_LEASE_MS;
+    const startedIn = this.#generation;
+    return (verdict) => {
+      if (startedIn !== this.#generation) return;
+      if (verdict === 'ignored') this.#trialEndsAt = 0;
+      // It rejects with every failure, which is counted then; its caller has the error.
+      else this.#weigh(verdict).catch(() => undefined);
+    };
+  }
+
+  report(): BreakerReport {
+    const { failures, successes } = this.#breaker.stats;
+    return { state: stateOf(this.#breaker), failures, successes, rejects: this.#rejects, openings: this.#openings };
+  }
+
+  close(): void {
+    this.#breaker.shutdown();
+  }
+
+  #refusal(now: number): Problem {
+    this.#rejects++;
+    const remainingMs = this.#options.settings.openSeconds * 1000 - (now - this.#openedAt);
+    return new Problem('breaker_open', { retryAfterSeconds: Math.max(1, Math.ceil(remainingMs / 1000)) });
+  }
+
+  async #weigh(verdict: Verdict): Promise<void> {
+    const { clock, settings } = this.#options;
+    const breaker = this.#breaker;
+    if (verdict === 'failure') this.#failedAt = clock();
+    await breaker.fire(verdict);
+    // opossum weighs its window at failures only, but the call that completes the minimum may be a success.
+    if (!breaker.closed || clock() - this.#failedAt > settings.windowSeconds * 1000) return;
+    const { fires, failures } = breaker.stats;
+    if (fires >= settings.minimumCalls && failures * 100 >= fires * settings.failurePercent) breaker.open();
+  }
+
+  #newBreaker(): VerdictBreaker {
+    const { name, settings, clock } = this.#options;
+    return newBreaker(name, settings)
+      .on('open', () => {
+        this.#openedAt = clock();
+        this.#openings++;
+        this.#changeTo('OPEN');
+      })
+      .on('halfOpen', () => this.#changeTo('HALF_OPEN'))
+      .on('close', () => {
+        // A new window: failures from before it opened must not open it again.
+        this.#breaker.shutdown();
+        this.#breaker = this.#newBreaker();
+        this.#changeTo('CLOSED');
+      });
+  }
+
+  #changeTo(state: BreakerState): void {
+    this.#generation++;
+    this.#trialEndsAt = 0;
+    try {
+      this.#options.onChange(state);
+    } catch {
+      // opossum would take it for a failed call. The state has changed, whoever fails to tell of it.
+    }
+  }
+}
 
 function newBreaker(name: string, settings: BreakerSettings): VerdictBreaker {
   const settle = async (verdict: Verdict) => {
@@ -159,6 +178,3 @@ function stateOf(breaker: VerdictBreaker): BreakerState {
   if (breaker.opened) return 'OPEN';
   return breaker.halfOpen ? 'HALF_OPEN' : 'CLOSED';
 }
-
-/** A failed call has been counted; its caller has the error. */
-function ignore(): void {}

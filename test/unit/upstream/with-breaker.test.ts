@@ -31,6 +31,12 @@ describe('a closed breaker', () => {
     expect(bench.report().state).toBe('OPEN');
   });
 
+  it('stays closed before the minimum, also when a success is among the failures', async () => {
+    bench = breakerBench();
+    await bench.calls(...times(8, 500), 200);
+    expect(bench.report().state).toBe('CLOSED');
+  });
+
   it('stays closed at nine failures out of nine', async () => {
     bench = breakerBench();
     await bench.calls(...times(9, 500));
