@@ -110,3 +110,13 @@ export function validHost(value: string | undefined): string | undefined {
     ? value
     : undefined;
 }
+
+/** Whether a header came more than once. Node keeps the first of some in `headers`; only the raw list tells. */
+export function isRepeated(rawHeaders: readonly string[], lowerCaseName: string): boolean {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName) count++;
+  }
+  return count > 1;
+}

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { type Caller, contextOf } from '../context.ts';
+import { type Caller, contextOf, isRepeated } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { unauthorized } from './unauthorized.ts';
 
@@ -44,18 +44,9 @@ function bearerToken(req: Request): string {
   }
   const token = CREDENTIALS.exec(authorization)?.[1];
   if (token === undefined) throw unauthorized('auth_malformed');
-  if (hasTwoCredentials(req.rawHeaders)) {
+  // Another server may believe the last of them.
+  if (isRepeated(req.rawHeaders, 'authorization')) {
     throw unauthorized('auth_malformed', { detail: 'More than one Authorization header.' });
   }
   return token;
-}
-
-/** Node keeps the first of several in `headers`; only the raw list tells. Another server may believe the last. */
-function hasTwoCredentials(rawHeaders: readonly string[]): boolean {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 'authorization'.length && name.toLowerCase() === 'authorization') count++;
-  }
-  return count > 1;
 }

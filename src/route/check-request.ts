@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { contextOf, validHost } from '../context.ts';
+import { contextOf, isRepeated, validHost } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { normalisePath } from './normalise-path.ts';
 
@@ -53,18 +53,8 @@ function checkHost(req: Request): void {
     if (req.httpVersion === '1.0') return;
     throw invalid('the Host header is missing', { close: true });
   }
-  if (hasTwoHosts(req.rawHeaders)) throw invalid('more than one Host header', { close: true });
+  if (isRepeated(req.rawHeaders, 'host')) throw invalid('more than one Host header', { close: true });
   if (validHost(host) === undefined) throw invalid('the Host header is not host[:port]', { close: true });
-}
-
-/** Node keeps the first of several in `headers`; only the raw list tells. */
-function hasTwoHosts(rawHeaders: readonly string[]): boolean {
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === 4 && name.toLowerCase() === 'host') count++;
-  }
-  return count > 1;
 }
 
 function invalid(detail: string, { close = false } = {}): Problem {
