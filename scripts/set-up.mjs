@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const EXIT_UNAVAILABLE = 69;
 const EXIT_INTERRUPTED = 130;
-/** The program that tells whether a package is there. */
-const PROGRAMS = { 'redis-server': 'redis-server', nginx: 'nginx', chromium: 'chromium' };
+/** Where Debian puts programs for administrators; not on everybody's PATH. */
+const SYSTEM_PROGRAMS = '/usr/sbin';
 /** Debian starts a service as soon as it is installed, unless this says no. @see policy-rc.d(8) */
 const POLICY = '/usr/sbin/policy-rc.d';
 /** Without a network apt would try each mirror for minutes. */
@@ -26,7 +26,8 @@ process.on('SIGINT', () => process.exit(EXIT_INTERRUPTED));
 
 installNpmPackages();
 await signalsToArrive();
-const missing = packages.filter((name) => !isOnPath(PROGRAMS[name] ?? name));
+// Each of these packages is named after its program.
+const missing = packages.filter((name) => !isOnPath(name));
 if (missing.length > 0 && !installDebianPackages(missing)) {
   await signalsToArrive();
   const message = `${missing.join(', ')} is missing and could not be installed`;
@@ -93,7 +94,8 @@ function signalsToArrive() {
 }
 
 function isOnPath(program) {
-  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, program)));
+  const folders = [...(process.env.PATH ?? '').split(':'), SYSTEM_PROGRAMS];
+  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 function run(command, args) {
