@@ -1,8 +1,8 @@
 // Installs what is missing: npm packages always, Debian packages by name. Runs on Node 20, before anything is installed.
-//   node scripts/set-up.mjs [--if-possible] [debian-package …]
+//   node scripts/set-up.mjs [--with-loadtest] [--if-possible] [debian-package …]
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const EXIT_UNAVAILABLE = 69;
@@ -20,11 +20,15 @@ const APT_PATIENCE = ['Retries=1', 'http::Timeout=15', 'https::Timeout=15'].flat
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isOptional = process.argv.includes('--if-possible');
+const isLoadtestWanted = process.argv.includes('--with-loadtest');
 
 // Ctrl+C ends the program that is running, and then, once what it needed is removed again, this one.
 process.on('SIGINT', () => process.exit(EXIT_INTERRUPTED));
 
-installNpmPackages();
+installNpmPackages(root);
+requireNode();
+// The load generator has packages of its own, which nobody else needs.
+if (isLoadtestWanted) installNpmPackages(join(root, 'loadtest'));
 await signalsToArrive();
 // Each of these packages is named after its program.
 const missing = packages.filter((name) => !isOnPath(name));
@@ -35,18 +39,23 @@ if (missing.length > 0 && !installDebianPackages(missing)) {
   console.log(`• ${message}; going on without.`);
 }
 
-function installNpmPackages() {
-  const installed = join(root, 'node_modules', '.package-lock.json');
+function installNpmPackages(folder) {
+  const packages = join(folder, 'node_modules');
+  const installed = join(packages, '.package-lock.json');
   const isFresh =
-    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
-  if (!isFresh && isLink(join(root, 'node_modules'))) {
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(folder, 'package-lock.json')).mtimeMs;
+  const name = relative(root, packages);
+  if (!isFresh && isLink(packages)) {
     // `npm ci` begins by emptying the folder, which here is another checkout's.
-    console.log('• node_modules is a link: left as it is');
+    console.log(`• ${name} is a link: left as it is`);
   } else if (!isFresh) {
-    console.log('• installing npm packages');
+    console.log(`• installing npm packages into ${name}`);
     // No install script runs: what a package does at install time is code that nobody reads. @see docs/adr/0005-runtime-and-tools.md
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], folder);
   }
+}
+
+function requireNode() {
   const pinned = join(root, 'node_modules', '.bin', 'node');
   const major = Number(process.versions.node.split('.')[0]);
   if (!existsSync(pinned) && major < 22) {
@@ -98,8 +107,8 @@ function isOnPath(program) {
   return folders.some((folder) => existsSync(join(folder, program)));
 }
 
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+function run(command, args, cwd) {
+  const { status, error } = spawnSync(command, args, { cwd, stdio: 'inherit' });
   if (status !== 0) fail(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
 }
 
