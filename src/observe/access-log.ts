@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { contextOf } from '../context.ts';
+import { masked } from './log-secrets.ts';
 import type { AccessLine } from './logger.ts';
 
 interface AccessLogOptions {
@@ -8,23 +9,31 @@ interface AccessLogOptions {
   readonly clock: () => number;
 }
 
-/** Names of query parameters whose values are nobody's business. */
-const SECRET_NAME = /token|passw|secret|key|code|auth|session|signature/i;
-
-/** A name can't hold what begins one, so the time it takes is linear: it runs on what strangers send. */
-const PARAMETER = /([?&;][^?&;=]*=)[^&;]*/g;
-
-const MAX_PATH_LENGTH = 2048;
+/** `HTTP/1.1 100 Continue` with its empty line: the only bytes that a client may get before a head. */
+const CONTINUE_BYTES = 25;
 
 /** Stage: one line per request, written when its connection is done with it. Armed before anything can refuse. */
 export function accessLog({ write, clock }: AccessLogOptions) {
   return function accessLog(req, res, next) {
     const target = req.url;
-    const bytesBefore = req.socket.bytesWritten;
     const { socket } = req;
-    res.once('close', () => {
-      write({ ...lineOf(req, res, clock), path: masked(target), bytes: socket.bytesWritten - bytesBefore });
+    // Clients may send the next request before the last one is answered: its answer begins when it gets the socket.
+    let bytesBefore = res.socket === null ? undefined : socket.bytesWritten;
+    res.once('socket', () => {
+      bytesBefore = socket.bytesWritten;
     });
+    let isOver = false;
+    const writeOnce = () => {
+      if (isOver) return;
+      isOver = true;
+      const bytes = bytesBefore === undefined ? 0 : socket.bytesWritten - bytesBefore;
+      // Its body was no valid HTTP: what refuses such bytes has answered in our place, and has put that on record.
+      if (!res.headersSent && bytes > CONTINUE_BYTES) return;
+      write({ ...lineOf(req, res, clock), path: masked(target), bytes });
+    };
+    // Before Node's own listener, which gives the socket to the next answer. An answer that breaks off only closes.
+    res.prependOnceListener('finish', writeOnce);
+    res.once('close', writeOnce);
     next();
   } satisfies RequestHandler;
 }
@@ -52,13 +61,6 @@ function lineOf(req: Request, res: Response, clock: () => number): AccessLine {
     truncated: upstream?.isTruncated,
     durationMs: rounded(clock() - context.startedAt),
   };
-}
-
-/** The request target as it may be kept: no secrets of the query, and no more than a line should hold. */
-export function masked(target: string): string {
-  const text = target.length > MAX_PATH_LENGTH ? `${target.slice(0, MAX_PATH_LENGTH)}…` : target;
-  if (!text.includes('?')) return text;
-  return text.replace(PARAMETER, (parameter, name: string) => (SECRET_NAME.test(name) ? `${name}***` : parameter));
 }
 
 function rounded(milliseconds: number | undefined): number | undefined {

@@ -1,13 +1,42 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { stdout } from 'node:process';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import winston from 'winston';
 import type { Settings } from '../config/schema.ts';
+import type { Reason } from '../problem/catalog.ts';
 import { LineFile } from './line-file.ts';
+import { readableLine, readableRequest } from './log-console.ts';
+import { scrubbed } from './log-secrets.ts';
+import { onOneLine } from './log-text.ts';
 
-/** One request, as `access.log` records it. */
-export type AccessLine = Readonly<Record<string, string | number | boolean | undefined>>;
+/** One request, as `access.log` records it. What never became a request has only the first fields, and the parser's `code`. */
+export interface AccessLine {
+  readonly time: string;
+  readonly requestId: string;
+  readonly client: string | undefined;
+  readonly status: number;
+  readonly reason: Reason | undefined;
+  readonly code?: string | undefined;
+  readonly traceId?: string;
+  readonly method?: string;
+  readonly path?: string;
+  /** Name of the route: its path pattern. */
+  readonly route?: string | undefined;
+  readonly user?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly upstream?: string | undefined;
+  readonly upstreamStatus?: number | undefined;
+  /** From the start of the call to the response head. */
+  readonly upstreamMs?: number | undefined;
+  readonly retries?: number | undefined;
+  /** Whether the answer was cut because the upstream failed in the middle of it. */
+  readonly truncated?: boolean | undefined;
+  /** Of the answer, its head included. */
+  readonly bytes?: number;
+  readonly durationMs?: number | undefined;
+}
 
 /** What the gateway logs to. */
 export interface Logger {
@@ -16,7 +45,14 @@ export interface Logger {
   info(message: string, details?: object): void;
   debug(message: string, details?: object): void;
   access(line: AccessLine): void;
-  /** Resolves when every line is in its file. */
+  /** Lines that are in none of the files they belong to, because those could not be written to for long. */
+  lostLines(): number;
+  /** Whether a file can't be written to just now. */
+  isFailing(): boolean;
+  /**
+   * Resolves when every line is in its file.
+   * @throws {Error} if some can't be written
+   */
   close(): Promise<void>;
 }
 
@@ -25,7 +61,7 @@ type LogSettings = Pick<Settings, 'LOG_DIR' | 'LOG_LEVEL' | 'NODE_ENV' | 'SERVIC
 /** Where winston's transports look for the finished line. @see the package triple-beam */
 const MESSAGE = Symbol.for('message');
 
-const { combine, timestamp, json, printf, colorize } = winston.format;
+const { combine, timestamp, json, printf } = winston.format;
 
 /**
  * Opens `access.log`, `error.log` and `combined.log`. Everything is in `combined.log`; what an operator must look at is in
@@ -33,33 +69,29 @@ const { combine, timestamp, json, printf, colorize } = winston.format;
  * @throws {Error} if the folder can't be written to
  */
 export function openLogger(settings: LogSettings, worker: string): Logger {
-  mkdirSync(settings.LOG_DIR, { recursive: true });
-  const open = (name: string) => new LineFile(join(settings.LOG_DIR, name));
-  const files = { access: open('access.log'), error: open('error.log'), combined: open('combined.log') };
-  const toFile = (stream: LineFile, level?: string) =>
-    new winston.transports.Stream({ stream, ...(level === undefined ? {} : { level }) });
+  const files = openFiles(settings.LOG_DIR, {
+    onFailure: (file, reason) =>
+      lifecycle.error('a log file can not be written to: its lines wait in memory', { file, reason }),
+    onRecovery: (file, lostLines) =>
+      lifecycle[lostLines > 0 ? 'error' : 'warn']('a log file can be written to again', { file, lostLines }),
+  });
   const isReadable = settings.NODE_ENV === 'development';
   const base = { level: settings.LOG_LEVEL, defaultMeta: { service: settings.SERVICE_NAME, worker } };
   const lifecycle = winston.createLogger({
     ...base,
-    format: combine(timestamp(), json()),
+    format: combine(timestamp(), json({ replacer: withoutSecrets }), oneLine()),
     transports: [
-      toFile(files.combined),
-      toFile(files.error, 'error'),
-      new winston.transports.Console({
-        silent: settings.NODE_ENV === 'test',
-        ...(isReadable ? { format: combine(colorize(), readable) } : {}),
-      }),
+      toFiles([files.combined]),
+      toFiles([files.error], 'error'),
+      ...(settings.NODE_ENV === 'test' ? [] : [toConsole(isReadable ? printf(readableLine) : undefined)]),
     ],
   });
   const access = winston.createLogger({
     ...base,
     level: 'info',
     format: plainJson(),
-    transports: [
-      new winston.transports.Stream({ stream: both(files.access, files.combined) }),
-      ...(isReadable ? [new winston.transports.Console({ format: readableAccess })] : []),
-    ],
+    // One stream for both files, because each transport costs as much as the line itself.
+    transports: [toFiles([files.access, files.combined]), ...(isReadable ? [toConsole(printf(readableRequest))] : [])],
   });
   return {
     error: (message, details) => void lifecycle.error(message, details),
@@ -67,35 +99,65 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
     info: (message, details) => void lifecycle.info(message, details),
     debug: (message, details) => void lifecycle.debug(message, details),
     access: (line) => void access.info({ message: 'request', ...line }),
+    lostLines: () => Object.values(files).reduce((sum, file) => sum + file.lostLines(), 0),
+    isFailing: () => Object.values(files).some((file) => file.isFailing()),
     async close() {
       // Loggers are duplex streams that nobody reads, so only their writing side ever finishes.
       await Promise.all([lifecycle, access].map((logger) => finished(logger.end(), { readable: false })));
-      await Promise.all(Object.values(files).map((file) => finished(file.end())));
+      // Each has its chance, also when another fails.
+      const closed = await Promise.allSettled(Object.values(files).map((file) => file.close()));
+      const failures = closed.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+      if (failures.length > 0) throw new AggregateError(failures, failures.join('; '));
     },
   };
 }
 
-/** winston's own format looks for circles and big numbers, for three times the price; an access line has neither. */
-const plainJson = winston.format((info) => Object.assign(info, { [MESSAGE]: JSON.stringify(info) }));
+interface FileEvents {
+  readonly onFailure: (file: string, reason: string) => void;
+  readonly onRecovery: (file: string, lostLines: number) => void;
+}
 
-/** One stream for two files, because each transport costs as much as the line itself. */
-function both(first: LineFile, second: LineFile): Writable {
-  return new Writable({
+function openFiles(folder: string, { onFailure, onRecovery }: FileEvents) {
+  mkdirSync(folder, { recursive: true });
+  const open = (name: string) =>
+    new LineFile({
+      path: join(folder, name),
+      onFailure: (reason) => onFailure(name, reason),
+      onRecovery: (lostLines) => onRecovery(name, lostLines),
+    });
+  return { access: open('access.log'), error: open('error.log'), combined: open('combined.log') };
+}
+
+function toFiles(files: readonly LineFile[], level?: string) {
+  const stream = new Writable({
     decodeStrings: false,
     write(line: string, _encoding, done) {
-      first.write(line);
-      second.write(line);
+      for (const file of files) file.append(line);
       done();
     },
   });
+  return new winston.transports.Stream({ stream, eol: '\n', ...(level === undefined ? {} : { level }) });
 }
 
-const readable = printf(({ level, message, timestamp: at, service: _service, worker, ...details }) => {
-  const rest = Object.keys(details).length === 0 ? '' : ` ${JSON.stringify(details)}`;
-  return `${String(at).slice(11, 23)} ${level} [${worker}] ${message}${rest}`;
+function toConsole(format?: winston.Logform.Format) {
+  // A console that is gone or full must not end the process, nor must telling of that end in telling of that again.
+  if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore);
+  return new winston.transports.Console(format === undefined ? {} : { format });
+}
+
+function ignore(): void {}
+
+function withoutSecrets(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? scrubbed(value) : value;
+}
+
+const oneLine = winston.format((info) => {
+  info[MESSAGE] = onOneLine(String(info[MESSAGE]));
+  return info;
 });
 
-const readableAccess = printf(({ time, method, path, status, reason, durationMs, upstream }) => {
-  const why = reason === undefined ? '' : ` ${reason}`;
-  return `${String(time).slice(11, 23)} ${method} ${path} → ${status}${why} ${durationMs} ms ${upstream ?? ''}`;
+/** winston's own format looks for circles and big numbers, for three times the price; an access line has neither. */
+const plainJson = winston.format((info) => {
+  info[MESSAGE] = onOneLine(JSON.stringify(info));
+  return info;
 });

@@ -1,0 +1,20 @@
+/**
+ * Characters that a terminal, an editor or a log viewer obeys instead of showing: line and paragraph separators, the
+ * controls above ASCII, and those that turn the direction of writing. JSON escapes only the controls below 0x20.
+ */
+const UNSEEN = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const UNSEEN_OR_CONTROL = new RegExp(`[\\u0000-\\u001f]|${UNSEEN.source}`, 'g');
+
+/** JSON in which nothing can look like a second line, or like anything else that it is not. It stays the same JSON. */
+export function onOneLine(json: string): string {
+  return json.replace(UNSEEN, escaped);
+}
+
+/** A text for a terminal, with everything that is not to be seen written out. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN_OR_CONTROL, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
