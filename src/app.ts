@@ -8,17 +8,20 @@ import { verifyToken } from './auth/verify-token.ts';
 import { allowOrigins } from './browser/allow-origins.ts';
 import { securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
+import { answerDocs } from './docs/answer-docs.ts';
+import { apiDescription } from './docs/api-description.ts';
 import { answerHealth } from './health/answer-health.ts';
 import { type WorkerDetails, workerDetails } from './health/worker-details.ts';
 import { accessLog } from './observe/access-log.ts';
 import { beginRequest } from './observe/begin-request.ts';
-import type { Logger } from './observe/logger.ts';
+import type { AccessLine, Logger } from './observe/logger.ts';
+import { openMetrics, type Snapshot } from './observe/metrics.ts';
 import { answerProblem } from './problem/answer-problem.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
 import { type CounterLink, sharedCounter } from './rate-limit/shared-counter.ts';
 import { checkRequest } from './route/check-request.ts';
-import { matchRoute } from './route/match-route.ts';
+import { matchRoute, routeFinder } from './route/match-route.ts';
 import { requireRoute } from './route/require-route.ts';
 import { callUpstream } from './upstream/call-upstream.ts';
 import { forwardWith } from './upstream/forward.ts';
@@ -51,6 +54,9 @@ export interface App {
   readonly handle: Express;
   /** What this worker knows of itself. */
   readonly details: () => WorkerDetails;
+  readonly metrics: () => Promise<Snapshot>;
+  /** Puts on record what the pipeline never sees. */
+  readonly record: (line: AccessLine) => void;
   /** Closes the connections to the upstreams, once no request needs them. */
   close(): Promise<void>;
 }
@@ -62,6 +68,13 @@ export function createApp(options: AppOptions): App {
   const upstreams = connectUpstreams(options);
   const counting = countersOf(options);
   const health = healthOf(options, upstreams);
+  const docs = docsOf(options);
+  const metrics = openMetrics({ ...health.sources, lostLogLines: logger.lostLines });
+  // Log and metrics are fed with the same line, so they can't tell different stories.
+  const record = (line: AccessLine) => {
+    logger.access(line);
+    metrics.requestEnded(line);
+  };
   const callerOfToken = withTokenCache({
     verify: verifyToken({
       keys: sharedSecretKeys(settings.JWT_SECRET),
@@ -85,13 +98,15 @@ export function createApp(options: AppOptions): App {
   // Gives every later line, log and answer the request's id.
   app.use(beginRequest({ isTrustedProxy: app.get('trust proxy fn'), clock: time.clock }));
   // Armed before anything can refuse, so that every refusal is on record.
-  app.use(accessLog({ write: logger.access, clock: time.clock }));
+  app.use(accessLog({ write: record, clock: time.clock }));
   // On every answer, refusals and health included.
   app.use(securityHeaders());
   // Before any stage looks at the path: behind it there is only one spelling of each path.
   app.use(checkRequest());
   // Never limited and without a token: load balancers ask all day.
   app.use(answerHealth({ ...health, allWorkers: options.allWorkers, isAdmin }));
+  // Beside health, for the same reason: people read it before they have a token.
+  app.use(answerDocs({ title: settings.SERVICE_NAME, document: docs.text }));
   // Before authentication: a browser's preflight has no token.
   app.use(allowOrigins(settings.ALLOWED_ORIGINS ?? []));
   // Before authentication and limits, whose rules depend on the route.
@@ -99,15 +114,19 @@ export function createApp(options: AppOptions): App {
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ callerOfToken }));
   // Before every refusal below, so that guessing paths and tokens is counted.
-  app.use(limitRate(counting));
-  app.use(limitLoginFailures({ ...counting.loginFailures, windowMs: counting.windowMs }));
+  app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
+  app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
   app.use(requireRoute());
   app.use(authorize());
   app.use(callUpstream({ forwards: upstreams.forwards }));
   // Express finds it by its four parameters. The only place where an error becomes a response.
   app.use(answerProblem({ logger }));
 
-  return { handle: app, details: health.details, close: upstreams.close };
+  const close = async () => {
+    docs.close();
+    await upstreams.close();
+  };
+  return { handle: app, details: health.details, metrics: metrics.snapshot, record, close };
 }
 
 /** Each upstream's way: a breaker round a retry round the proxy round a pool of connections. */
@@ -134,6 +153,22 @@ function connectUpstreams({ config, logger, time }: AppOptions) {
   };
 }
 
+/** The services' descriptions, which become one by the rules of the routes. */
+function docsOf({ config, worker, logger, time }: AppOptions) {
+  const { upstreams, routes } = config.gateway;
+  const find = routeFinder(routes);
+  return apiDescription({
+    title: config.settings.SERVICE_NAME,
+    version: worker.version,
+    upstreams,
+    routes,
+    routeOf: (path, method) =>
+      find(path)?.entries.find(({ methods }) => (methods as readonly string[]).includes(method)),
+    time,
+    logger,
+  });
+}
+
 function countersOf({ config, redis, worker, time }: AppOptions) {
   const { settings } = config;
   const windowMs = settings.RATE_LIMIT_WINDOW_MS;
@@ -154,13 +189,14 @@ function countersOf({ config, redis, worker, time }: AppOptions) {
 }
 
 function healthOf(
-  { config, redis, worker, isReady, memory, time }: AppOptions,
+  { config, redis, logger, worker, isReady, memory, time }: AppOptions,
   { breakers }: ReturnType<typeof connectUpstreams>,
 ) {
   const startedAt = time.clock();
   const common = {
     isReady,
     isRedisAway: redis.isAway,
+    areLogsFailing: logger.isFailing,
     breakers,
     uptimeSeconds: () => (time.clock() - startedAt) / 1000,
   };

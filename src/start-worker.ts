@@ -3,21 +3,25 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import type { Config } from './config/load-config.ts';
 import type { WorkerDetails } from './health/worker-details.ts';
-import { openWorkerExchange } from './health/worker-exchange.ts';
+import { answerMetrics } from './observe/answer-metrics.ts';
+import { keptMetrics } from './observe/kept-metrics.ts';
 import { type Logger, openLogger } from './observe/logger.ts';
+import { type Snapshot, sumOfMetrics, textOfMetrics } from './observe/metrics.ts';
 import { randomHex } from './observe/trace-context.ts';
 import { drainable } from './process/drain.ts';
-import { publicServer } from './process/listen.ts';
+import { adminServer, publicServer } from './process/listen.ts';
+import { openWorkerExchange } from './process/worker-exchange.ts';
 import { connectRedis } from './redis/connect.ts';
 
 /** A worker that serves. */
 export interface Worker {
   readonly logger: Logger;
-  /** The port that it listens on, also when PORT is 0. */
+  /** The ports that it listens on, also when PORT or ADMIN_PORT is 0. */
   readonly port: number;
+  readonly adminPort: number;
   /** Drains, closes every connection and flushes the logs. Resolves when nothing is left to do. */
   stop(why: string): Promise<void>;
 }
@@ -42,7 +46,6 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
   const logger = openLogger(settings, id);
   const redis = connectRedis({ settings, logger });
   let state: 'starting' | 'ready' | 'draining' = 'starting';
-  let collect: () => Promise<readonly WorkerDetails[]> = async () => [];
   const app = createApp({
     config,
     redis,
@@ -50,14 +53,17 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
     worker: { id, pid, version: ownVersion(), siblings: siblingsOf(settings.PM2_INSTANCES, instance) },
     isReady: () => state === 'ready',
     memory,
-    allWorkers: () => collect(),
+    async allWorkers() {
+      const answered = await exchange.ask<WorkerDetails>('details');
+      return answered.map(({ answer }) => answer).toSorted((a, b) => a.pid - b.pid);
+    },
     time: { clock: () => performance.now(), now: Date.now },
   });
   const { server, pending } = publicServer({
     handle: app.handle,
     settings: gateway.server,
     newRequestId: () => randomHex(16),
-    onMalformed: (malformed) => logger.access({ time: new Date().toISOString(), ...malformed }),
+    onMalformed: (malformed) => app.record({ time: new Date().toISOString(), ...malformed }),
   });
   const drain = drainable(server, { pending, graceMs: settings.SHUTDOWN_GRACE_MS });
   // A Redis that is slow to answer must not keep the gateway from starting: it can serve without.
@@ -65,25 +71,32 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
     redis.firstContact(),
     new Promise((resolve) => setTimeout(resolve, CONNECT_PATIENCE_MS).unref()),
   ]);
-  const exchange = await openWorkerExchange({
-    folder: join(settings.LOG_DIR, 'workers'),
-    details: app.details,
-  });
-  collect = exchange.collect;
-  await listening(server, settings.PORT);
+  const { exchange, metrics } = await joinSiblings({ app, logger, folder: join(settings.LOG_DIR, 'workers'), pid });
+  const admin = adminServer(
+    answerMetrics({
+      collect: metrics.ofMachine,
+      newRequestId: () => randomHex(16),
+      onError: (error) => logger.error('the metrics could not be collected', { error: String(error) }),
+    }),
+  );
+  await listening(admin, { setting: 'ADMIN_PORT', port: settings.ADMIN_PORT, host: settings.ADMIN_HOST });
+  await listening(server, { setting: 'PORT', port: settings.PORT, host: settings.HOST });
   state = 'ready';
-  const { port } = server.address() as AddressInfo;
-  logger.info('ready', { port, pid, node: process.versions.node });
+  const [port, adminPort] = [portOf(server), portOf(admin)];
+  logger.info('ready', { port, adminPort, pid, node: process.versions.node });
 
   return {
     logger,
     port,
+    adminPort,
     async stop(why) {
       state = 'draining';
       logger.info('stopping', { why });
       // From the outside in: clients, siblings, upstreams, Redis, and last what tells of it all.
       await drain();
+      await metrics.keep();
       await exchange.close();
+      await closed(admin);
       await app.close();
       await redis.close();
       logger.info('stopped');
@@ -92,14 +105,54 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
   };
 }
 
-function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, () => {
-      server.off('error', reject);
-      resolve();
-    });
+/** Lets this worker and its siblings ask each other, also for the counts of those that have ended. */
+async function joinSiblings({ app, logger, folder, pid }: { app: App; logger: Logger; folder: string; pid: number }) {
+  const id = `${pid}-${randomHex(4)}`;
+  const kept = keptMetrics({
+    folder,
+    id,
+    snapshot: app.metrics,
+    sumOf: sumOfMetrics,
+    onError: (error) => logger.warn('the metrics of this worker could not be kept', { error: String(error) }),
   });
+  const exchange = await openWorkerExchange({ folder, id, answers: { details: app.details, metrics: kept.keep } });
+  await kept.addUp(await exchange.ids());
+  return {
+    exchange,
+    metrics: {
+      keep: kept.keep,
+      async ofMachine() {
+        const living = await exchange.ask<Snapshot>('metrics');
+        const ended = await kept.except(living.map((worker) => worker.id));
+        return textOfMetrics([...living.map(({ answer }) => answer), ...ended]);
+      },
+    },
+  };
+}
+
+/** @throws {Error} that names the setting, if the port can't be had */
+async function listening(
+  server: Server,
+  { setting, port, host }: { setting: string; port: number; host: string | undefined },
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(port, host, resolve);
+  try {
+    await promise;
+  } catch (error) {
+    throw new Error(`${setting}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  } finally {
+    server.off('error', reject);
+  }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
 }
 
 /** Workers that share the limits while Redis is away. Without PM2 this process is the only one. */

@@ -30,6 +30,11 @@ export const environmentSchema = z.object({
     description: '`development` adds a readable console log.',
   }).prefault('production'),
   PORT: wholeNumber({ ...port, description: 'Public listener. 0 takes a free port.' }).prefault('3000'),
+  HOST: text({
+    description:
+      'Address that the public listener is bound to, such as 127.0.0.1 with nginx on the same machine. Without it: all.',
+    example: '127.0.0.1',
+  }).optional(),
   SERVICE_NAME: text({ description: 'The name that health answers and log lines carry.' }).prefault('psa-api-gateway'),
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], {
     description: 'Least severe level that is logged.',
@@ -89,6 +94,13 @@ export const environmentSchema = z.object({
     description: 'Failed logins per client address and window.',
   }).prefault('5'),
   USER_RATE_LIMIT_MAX: wholeNumber({ ...requests, description: 'Requests per user and window.' }).prefault('1000'),
+  ADMIN_PORT: wholeNumber({
+    ...port,
+    description: 'Admin listener: /metrics, for all workers of the machine. 0 takes a free port.',
+  }).prefault('9464'),
+  ADMIN_HOST: text({
+    description: 'Address that the admin listener is bound to. It asks nobody for a token, so keep it private.',
+  }).prefault('127.0.0.1'),
   SHUTDOWN_GRACE_MS: wholeNumber({
     min: 0,
     max: 10 * MINUTE_MS,
@@ -146,6 +158,11 @@ const upstream = z.strictObject({
   ),
   maxConnections: z.int().min(1).max(10_000).default(256).describe('Connections per worker.'),
   breaker: breaker.describe('The circuit breaker of this upstream.'),
+  openApiPath: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'expected a path such as /openapi.json')
+    .optional()
+    .describe('Where the service describes itself (OpenAPI 3.0 or 3.1, JSON), for `/api-docs`.'),
 });
 
 /** Not the names that decide where a request goes or where it ends: a claim must not. */

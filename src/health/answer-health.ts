@@ -37,9 +37,8 @@ export function answerHealth({ sources, details, allWorkers, isAdmin }: AnswerHe
     if (path === '/health/ready') {
       return sources.isReady() ? answer(res, 200, { status: 'ready' }) : answer(res, 503, { status: 'not ready' });
     }
-    const mayKnow = path === '/health/detailed' && (isLoopback(contextOf(req).client.address) || isAdmin(req));
     // To everybody else it does not exist.
-    return mayKnow ? answerDetailed(res) : next();
+    return path === '/health/detailed' && (isOnThisMachine(req) || isAdmin(req)) ? answerDetailed(res) : next();
   } satisfies RequestHandler;
 }
 
@@ -47,7 +46,10 @@ function codeOf(status: string): number {
   return status === 'unhealthy' ? 503 : 200;
 }
 
-function isLoopback(address: string): boolean {
+function isOnThisMachine(req: Request): boolean {
+  const { address, isBehindProxy } = contextOf(req).client;
+  // A proxy on this machine that TRUST_PROXY does not name passes on strangers, and only its header tells.
+  if (!isBehindProxy && req.headers['x-forwarded-for'] !== undefined) return false;
   return address === '::1' || address.startsWith('127.');
 }
 

@@ -14,6 +14,7 @@ export interface HealthSources {
   /** Whether this worker may take traffic: not while it starts or drains. */
   readonly isReady: () => boolean;
   readonly isRedisAway: () => boolean;
+  readonly areLogsFailing: () => boolean;
   readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
   /** Seconds since the worker started. */
   readonly uptimeSeconds: () => number;
@@ -31,14 +32,18 @@ export interface HealthReport {
   readonly dependencies: Readonly<Record<string, DependencyReport>>;
 }
 
-/** How the worker is doing. Degraded still serves: without Redis limits are per worker, and an open breaker is one service. */
+/**
+ * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
+ * on record, and an open breaker is one service.
+ */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
+  const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
   const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => [
     name,
     { status: state === 'CLOSED' ? 'up' : 'down', breaker: state },
   ]);
-  const dependencies = { redis, ...Object.fromEntries(upstreams) };
+  const dependencies = { redis, logs, ...Object.fromEntries(upstreams) };
   return {
     status: statusOf(sources.isReady(), Object.values(dependencies)),
     service: sources.service,

@@ -50,3 +50,17 @@ export function problemBody(
     retryAfter: problem.retryAfterSeconds,
   });
 }
+
+/** A whole answer, for those who write it past the pipeline. */
+export function problemAnswer(problem: Problem, request: { readonly requestId: string; readonly instance: string }) {
+  const body = problemBody(problem, request);
+  const headers: Record<string, string> = {
+    'X-Request-Id': request.requestId,
+    'X-Gateway-Reason': problem.reason,
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...problem.headers,
+  };
+  return { headers, body };
+}

@@ -7,6 +7,8 @@ import { originForm } from './origin-form.ts';
 import { type PendingAnswers, pendingAnswers } from './pending-answers.ts';
 import { type Malformed, type Refusals, refuseMalformed } from './refuse-malformed.ts';
 
+const ADMIN_TIMEOUT_MS = 10_000;
+
 export interface ServerOptions {
   readonly handle: RequestListener;
   readonly settings: ServerSettings;
@@ -56,6 +58,11 @@ export function publicServer({ handle, settings, newRequestId, onMalformed }: Se
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   refuseWhatIsNoRequest(server, refuse);
   return { server, pending };
+}
+
+/** The server for operators. It sees few requests, all of them short. */
+export function adminServer(handle: RequestListener): Server {
+  return createServer({ headersTimeout: ADMIN_TIMEOUT_MS, requestTimeout: ADMIN_TIMEOUT_MS }, handle);
 }
 
 function refuseWhatIsNoRequest(server: Server, refuse: Refusals): void {

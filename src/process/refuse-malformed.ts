@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reason } from '../problem/catalog.ts';
-import { type Problem, problemBody } from '../problem/problem.ts';
+import { type Problem, problemAnswer } from '../problem/problem.ts';
 import type { PendingAnswers } from './pending-answers.ts';
 
 /** What was refused before it was a request: nobody else will report it. */
@@ -39,7 +39,8 @@ export function refuseMalformed({ pending, newRequestId, onMalformed }: RefusalO
     // The notation of the access log's other lines, or a search for a client would miss these.
     const client = socket.remoteAddress?.replace(/^::ffff:/, '');
     onMalformed({ client, reason: problem.reason, status: problem.status, code, requestId });
-    return answerOf(problem, requestId);
+    const { headers, body } = problemAnswer(problem, { requestId, instance: '/' });
+    return { headers: { ...headers, Connection: 'close' }, body };
   };
   const answerRaw = (socket: Socket, problem: Problem, code?: string) => {
     const { headers, body } = answerTo(socket, problem, code);
@@ -71,18 +72,4 @@ export function refuseMalformed({ pending, newRequestId, onMalformed }: RefusalO
       else earlier.once('close', answer);
     },
   };
-}
-
-function answerOf(problem: Problem, requestId: string) {
-  const body = problemBody(problem, { requestId, instance: '/' });
-  const headers = {
-    'X-Request-Id': requestId,
-    'X-Gateway-Reason': problem.reason,
-    'Content-Type': 'application/problem+json',
-    'Cache-Control': 'no-store',
-    'Content-Length': String(Buffer.byteLength(body)),
-    ...problem.headers,
-    Connection: 'close',
-  };
-  return { headers, body };
 }

@@ -6,25 +6,27 @@ import { holdAnswer } from './hold-answer.ts';
 import { secondsUntil } from './limit-rate.ts';
 import type { Counter } from './shared-counter.ts';
 
+interface LimitLoginFailuresOptions {
+  readonly counter: Counter;
+  readonly limit: number;
+  readonly windowMs: number;
+  /** Told of every attempt to log in. */
+  readonly onDecision: (limit: 'login_failures', decision: 'passed' | 'refused') => void;
+}
+
 /**
  * Stage: refuses an address that has failed to log in too often. A failure is counted when the service has said so, never
  * before: counting attempts would lock out an office whose people log in at the same time.
  */
-export function limitLoginFailures({
-  counter,
-  limit,
-  windowMs,
-}: {
-  counter: Counter;
-  limit: number;
-  windowMs: number;
-}) {
+export function limitLoginFailures({ counter, limit, windowMs, onDecision }: LimitLoginFailuresOptions) {
   return async function limitLoginFailures(req, res, next) {
     const context = contextOf(req);
     if (context.route?.settings.countLoginFailures !== true) return next();
     const key = addressKey(context.client.address);
     const failures = await counter.get(key);
-    if (failures !== undefined && failures.totalHits >= limit) {
+    const isRefused = failures !== undefined && failures.totalHits >= limit;
+    onDecision('login_failures', isRefused ? 'refused' : 'passed');
+    if (isRefused) {
       throw new Problem('rate_limited_auth_failures', {
         retryAfterSeconds: secondsUntil(failures.resetTime, windowMs),
       });

@@ -12,11 +12,19 @@ interface Limit {
   readonly limit: number;
 }
 
+interface LimitRateOptions {
+  readonly anonymous: Limit;
+  readonly user: Limit;
+  readonly windowMs: number;
+  /** Told of every request. */
+  readonly onDecision: (limit: 'anonymous' | 'user', decision: 'passed' | 'refused') => void;
+}
+
 /**
  * Stage: counts every request once: by user if its token is valid, else by client address. So an office behind one
  * address is not locked out, and a stranger can't use up what belongs to its users.
  */
-export function limitRate({ anonymous, user, windowMs }: { anonymous: Limit; user: Limit; windowMs: number }) {
+export function limitRate({ anonymous, user, windowMs, onDecision }: LimitRateOptions) {
   const limitAnonymous = limiter({
     ...anonymous,
     windowMs,
@@ -32,8 +40,12 @@ export function limitRate({ anonymous, user, windowMs }: { anonymous: Limit; use
     keyOf: (req) => contextOf(req).caller?.userId ?? '',
   });
   return function limitRate(req, res, next) {
-    const limit = contextOf(req).caller === undefined ? limitAnonymous : limitUser;
-    void limit(req, res, next);
+    const isAnonymous = contextOf(req).caller === undefined;
+    const limit = isAnonymous ? limitAnonymous : limitUser;
+    void limit(req, res, (refusal?: unknown) => {
+      onDecision(isAnonymous ? 'anonymous' : 'user', refusal === undefined ? 'passed' : 'refused');
+      next(refusal);
+    });
   } satisfies RequestHandler;
 }
 

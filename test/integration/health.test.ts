@@ -1,8 +1,16 @@
+import { mkdir, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bearer, startGateway, type TestGateway, tokenFor } from '../support/gateway.ts';
 import { deadUpstream } from '../support/raw-upstream.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+
+interface Report {
+  readonly dependencies: { readonly logs: { readonly status: string } };
+}
 
 let redis: TestRedis;
 let crm: RecordingBackend;
@@ -42,6 +50,7 @@ describe('GET /health', () => {
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       dependencies: {
         redis: { status: 'up' },
+        logs: { status: 'up' },
         crm: { status: 'up', breaker: 'CLOSED' },
         tickets: { status: 'up', breaker: 'CLOSED' },
       },
@@ -87,6 +96,15 @@ describe('GET /health/detailed', () => {
     }
   });
 
+  it('does not take a client for one of this machine because a proxy on it is not in TRUST_PROXY', async () => {
+    const careless = await startGateway({ upstreams: { crm: crm.port }, env: { TRUST_PROXY: '10.0.0.0/8' } });
+    const statusWith = async (headers: Record<string, string>) =>
+      (await fetch(`${careless.url}/health/detailed`, { headers })).status;
+    expect(await statusWith(elsewhere)).toBe(404);
+    expect(await statusWith({})).toBe(200);
+    await careless.stop();
+  });
+
   it('shows itself to an administrator, wherever from', async () => {
     const response = await get('/health/detailed', { ...elsewhere, ...bearer(tokenFor({ roles: ['admin'] })) });
     expect(response.status).toBe(200);
@@ -99,6 +117,24 @@ describe('GET /health/detailed', () => {
 });
 
 describe('a gateway that has lost something', () => {
+  it('is degraded and goes on serving while a log file can not be written to', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'psa-logs-'));
+    const unlogged = await startGateway({ upstreams: { crm: crm.port }, env: { LOG_DIR: folder } });
+    const logsOf = async () => {
+      const { dependencies } = (await (await fetch(`${unlogged.url}/health`)).json()) as Report;
+      return dependencies.logs.status;
+    };
+    await rename(join(folder, 'access.log'), join(folder, 'moved'));
+    await mkdir(join(folder, 'access.log'));
+    await until('the logs to fail', async () => (await logsOf()) === 'down');
+    expect(await (await fetch(`${unlogged.url}/health`)).json()).toMatchObject({ status: 'degraded' });
+    expect((await fetch(`${unlogged.url}/api/crm/x`, { headers: bearer() })).status).toBe(200);
+    await rmdir(join(folder, 'access.log'));
+    await until('the logs to be back', async () => (await logsOf()) === 'up');
+    await unlogged.stop();
+    await rm(folder, { recursive: true });
+  });
+
   it('is degraded and goes on serving while a breaker is open', async () => {
     for (let call = 0; call < 10; call++) expect((await get('/open/tickets/x')).status).toBe(502);
     expect((await get('/open/tickets/x')).status).toBe(503);

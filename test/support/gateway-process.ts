@@ -91,7 +91,14 @@ async function folderWith({ file }: ProcessOptions): Promise<string> {
 }
 
 function launch(folder: string, { env = {}, args = [] }: ProcessOptions): ChildProcess {
-  const environment = { NODE_ENV: 'test', JWT_SECRET: secret, JWT_ISSUER: issuer, JWT_AUDIENCE: audience, ...env };
+  const environment = {
+    NODE_ENV: 'test',
+    JWT_SECRET: secret,
+    JWT_ISSUER: issuer,
+    JWT_AUDIENCE: audience,
+    ADMIN_PORT: '0',
+    ...env,
+  };
   return spawn(process.execPath, [main, ...args], {
     cwd: folder,
     env: environment,

@@ -26,6 +26,8 @@ export function bearer(token = tokenFor()): { authorization: string } {
 export interface TestGateway {
   readonly port: number;
   readonly url: string;
+  /** Of the admin listener. */
+  readonly adminUrl: string;
   readonly worker: Worker;
   /** The lines of one of its log files, once all that was logged so far is in it. */
   lines(file: 'access' | 'error' | 'combined'): Promise<Record<string, unknown>[]>;
@@ -62,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const environment = {
     NODE_ENV: 'test',
     PORT: '0',
+    ADMIN_PORT: '0',
     LOG_DIR: join(folder, 'logs'),
     LOG_LEVEL: 'debug',
     REDIS_HOST: '127.0.0.1',
@@ -80,6 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   return {
     port: worker.port,
     url: `http://127.0.0.1:${worker.port}`,
+    adminUrl: `http://127.0.0.1:${worker.adminPort}`,
     worker,
     async lines(name) {
       // Lines are collected for 50 ms before they are written.

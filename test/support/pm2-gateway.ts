@@ -34,6 +34,8 @@ export interface Pm2Worker {
 export interface Pm2Gateway {
   readonly port: number;
   readonly url: string;
+  /** Of the admin listener. */
+  readonly adminUrl: string;
   readonly folder: string;
   /** Runs one of the project's npm scripts there. */
   npm(script: string): Promise<string>;
@@ -51,6 +53,7 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
   await Promise.all(SHIPPED.map((name) => cp(join(root, name), join(folder, name), { recursive: true })));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   const port = await freePort();
+  const adminPort = await freePort();
   const options = {
     cwd: folder,
     env: {
@@ -58,6 +61,7 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
       HOME: home,
       PM2_HOME: home,
       PORT: String(port),
+      ADMIN_PORT: String(adminPort),
       REDIS_HOST: '127.0.0.1',
       JWT_SECRET: secret,
       JWT_ISSUER: issuer,
@@ -91,7 +95,7 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   };
-  return { port, url, folder, npm, workers, lines, stop };
+  return { port, url, adminUrl: `http://127.0.0.1:${adminPort}`, folder, npm, workers, lines, stop };
 }
 
 interface Pm2Process {

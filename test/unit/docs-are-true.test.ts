@@ -42,9 +42,16 @@ const documents = [...readdirSync(root).filter((name) => name.endsWith('.md')), 
 );
 const records = documents.filter((name) => name.startsWith('docs/adr/')).toSorted((a, b) => a.localeCompare(b));
 
+/** What else is written like a reason: the options of PM2 and nginx, the names of metrics. */
+const writtenLikeReasons = new Set(
+  ['ecosystem.config.js', 'docs/metrics.md', ...filesIn('nginx', /\.conf$/)].flatMap(
+    (name) => read(name).match(/\w+/g) ?? [],
+  ),
+);
+
 const FENCE = /^```.*?^```/gms;
 const PATH =
-  /^(?:(?:src|demo|test|docs|scripts|bench|loadtest|nginx)\/[\w./-]*|\.?[\w-]+(?:\.[\w-]+)*\.(?:[cm]?[jt]s|md|ya?ml|json|example))$/;
+  /^(?:(?:src|demo|test|docs|scripts|bench|loadtest|nginx)\/[\w./-]*|\.env\.example|\.?[\w-]+(?:\.[\w-]+)*\.(?:[cm]?[jt]s|md|ya?ml|json))$/;
 
 let folder: string;
 beforeEach(() => {
@@ -68,9 +75,8 @@ describe.each(documents)('%s', (name) => {
   });
 
   it('names only reasons of the catalogue', () => {
-    // PM2's options are the only other words that are written like reasons.
-    const options = read('ecosystem.config.js');
-    const reasons = wordsInCode(text).filter((word) => /^[a-z]+(?:_[a-z]+)+$/.test(word) && !options.includes(word));
+    const words = wordsInCode(text).filter((word) => /^[a-z]+(?:_[a-z]+)+$/.test(word));
+    const reasons = words.filter((word) => !writtenLikeReasons.has(word));
     expect(reasons.filter((reason) => !Object.hasOwn(catalog, reason))).toEqual([]);
   });
 
@@ -134,7 +140,11 @@ describe('.env.example', () => {
 
   it('shows the defaults in what is commented out', () => {
     const all = configOf(example.replaceAll(/^# (?=[A-Z][A-Z0-9_]*=)/gm, ''));
-    expect(all.settings).toEqual({ ...configOf(example).settings, ALLOWED_ORIGINS: ['http://localhost:5173'] });
+    expect(all.settings).toEqual({
+      ...configOf(example).settings,
+      HOST: '127.0.0.1',
+      ALLOWED_ORIGINS: ['http://localhost:5173'],
+    });
   });
 });
 

@@ -1,0 +1,56 @@
+import type { RouteSettings } from '../config/schema.ts';
+import { gatewayDocument } from './gateway-document.ts';
+import { type DocsLogger, keptPart, silentPart } from './kept-part.ts';
+
+interface ApiDescriptionOptions {
+  readonly title: string;
+  readonly version: string;
+  /** By name; those without `openApiPath` have nothing to read. */
+  readonly upstreams: Readonly<Record<string, { readonly url: string; readonly openApiPath?: string | undefined }>>;
+  readonly routes: readonly RouteSettings[];
+  readonly routeOf: (path: string, method: string) => RouteSettings | undefined;
+  /** Milliseconds: `clock` is monotonic, `now` is since 1970. */
+  readonly time: { readonly clock: () => number; readonly now: () => number };
+  readonly logger: DocsLogger;
+}
+
+/** The document of the whole API, kept up to date by those who ask for it. */
+export interface ApiDescription {
+  /** The JSON text. Whoever asks when it is old waits until it is new, two seconds at most. */
+  text(): Promise<string>;
+  /** Gives up what is being read. */
+  close(): void;
+}
+
+/** Reads the services' descriptions at once, so that one that fails later is known already, and then when asked. */
+export function apiDescription(options: ApiDescriptionOptions): ApiDescription {
+  const closing = new AbortController();
+  const parts = Object.entries(options.upstreams).map(([service, { url, openApiPath }]) =>
+    openApiPath === undefined
+      ? silentPart(service)
+      : keptPart({ ...options, service, address: url + openApiPath, signal: closing.signal }),
+  );
+  let text = '';
+  let underWay: Promise<void> | undefined;
+  const refresh = async () => {
+    try {
+      await Promise.all(parts.map((part) => part.refresh()));
+      text = JSON.stringify(gatewayDocument({ ...options, services: parts.map((part) => part.current()) }));
+    } finally {
+      underWay = undefined;
+    }
+  };
+  // However many ask at the same time.
+  const refreshOnce = () => {
+    underWay ??= refresh();
+    return underWay;
+  };
+  void refreshOnce();
+  return {
+    async text() {
+      if (underWay !== undefined || parts.some((part) => part.isOld())) await refreshOnce();
+      return text;
+    },
+    close: () => closing.abort(),
+  };
+}

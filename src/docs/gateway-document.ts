@@ -1,0 +1,87 @@
+import type { RouteSettings } from '../config/schema.ts';
+import { gatewayResponses, problemSchema } from './gateway-answers.ts';
+import { isObject, type JsonObject } from './json.ts';
+import { OWN_TAG, ownPaths, ownSchemas } from './own-endpoints.ts';
+import type { PublicPart } from './public-part.ts';
+
+/** How much is known of a service. */
+export interface ServicePart {
+  /** Name of the upstream. */
+  readonly service: string;
+  /** `silent`: it has no description. `unread`: not read yet. `stale`: read before, and not readable now. */
+  readonly state: 'silent' | 'unread' | 'current' | 'stale';
+  /** What was read last. */
+  readonly part: PublicPart | undefined;
+  /** When that was, in milliseconds since 1970. */
+  readonly readAt: number | undefined;
+}
+
+interface GatewayDocumentOptions {
+  readonly title: string;
+  readonly version: string;
+  readonly services: readonly ServicePart[];
+  readonly routes: readonly RouteSettings[];
+}
+
+/** One OpenAPI 3.1 document of the services' parts and the gateway's own. */
+export function gatewayDocument({ title, version, services, routes }: GatewayDocumentOptions): JsonObject {
+  const parts = services.flatMap(({ part }) => part ?? []);
+  const own = { schemas: { ...ownSchemas, Problem: problemSchema }, responses: gatewayResponses() };
+  const bearerAuth = {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'The token that login gives.',
+  };
+  return {
+    openapi: '3.1.0',
+    info: { title, version, description: introduction(routes) },
+    tags: [
+      ...services.map((service) => tagOf(service, routes)),
+      { name: OWN_TAG, description: 'Answered by the gateway itself, without a token and never limited.' },
+    ],
+    // Two services may serve different methods of one path.
+    paths: twoLevels([...parts.map(({ paths }) => paths), ownPaths]),
+    components: { ...twoLevels([...parts.map(({ components }) => components), own]), securitySchemes: { bearerAuth } },
+  };
+}
+
+function introduction(routes: readonly RouteSettings[]): string {
+  const login = routes.find(({ countLoginFailures }) => countLoginFailures);
+  const logIn = `- **Token**: log in at \`${login?.path}\`, then send \`Authorization: Bearer <token>\` (here: *Authorize*).`;
+  return [
+    'Everything that this gateway serves: the services behind it, and its own endpoints.\n',
+    ...(login === undefined ? [] : [logIn]),
+    '- **Limits**: `RateLimit-Policy` and `RateLimit` tell what is left; a 429 carries `Retry-After`.',
+    '- **Errors** of the gateway are `application/problem+json` with a `reason`, which also stands in `X-Gateway-Reason`. An error without that header is the service\u2019s own.',
+  ].join('\n');
+}
+
+/** Says what is known of a service, and above all what is not. */
+function tagOf({ service, state, part, readAt }: ServicePart, routes: readonly RouteSettings[]): JsonObject {
+  const paths = new Set(routes.filter(({ upstream }) => upstream === service).map(({ path }) => `\`${path}\``));
+  const where = `Its routes: ${[...paths].join(', ') || 'none'}.`;
+  if (state === 'silent') return { name: service, description: `This service does not describe itself. ${where}` };
+  if (part === undefined || readAt === undefined) {
+    const description = `**Not available: the description of this service can't be read at the moment.** ${where}`;
+    return { name: service, description, 'x-unavailable': true };
+  }
+  if (state === 'current') return { name: service, description: part.about };
+  const lastKnownAt = new Date(readAt).toISOString();
+  const mark = `**Not available at the moment.** This is its description as of ${lastKnownAt}.`;
+  return {
+    name: service,
+    description: `${mark}\n\n${part.about}`,
+    'x-unavailable': true,
+    'x-last-known-at': lastKnownAt,
+  };
+}
+
+/** Objects of objects as one, joined on both levels. */
+function twoLevels(objects: readonly JsonObject[]): JsonObject {
+  const joined: Record<string, JsonObject> = {};
+  for (const [key, value] of objects.flatMap((object) => Object.entries(object))) {
+    if (isObject(value)) joined[key] = { ...joined[key], ...value };
+  }
+  return joined;
+}

@@ -1,0 +1,215 @@
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { catalog } from '../problem/catalog.ts';
+import type { AccessLine } from './logger.ts';
+
+/** From a fast answer of a service on the same machine to the longest wait that `gateway.yaml` ships with. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
+
+/**
+ * Every metric of the gateway's own. Labels take their values from closed sets, never from paths, ids or addresses: each
+ * new value is another line in every answer, for ever.
+ */
+export const metricDefinitions = {
+  requests: {
+    name: 'gateway_http_requests_total',
+    help: 'Requests that were answered or given up: one for each line of access.log.',
+    labelNames: ['method', 'route', 'status'],
+  },
+  duration: {
+    name: 'gateway_http_request_duration_seconds',
+    help: 'From the first stage to the last byte of the answer. `status` is the class, such as 2xx.',
+    labelNames: ['route', 'status'],
+    buckets: SECONDS,
+  },
+  rejections: {
+    name: 'gateway_rejections_total',
+    help: 'Requests that the gateway refused or could not complete, by reason (docs/problems.md).',
+    labelNames: ['reason'],
+  },
+  upstreamDuration: {
+    name: 'gateway_upstream_duration_seconds',
+    help: 'From the start of a call to its response head; `status` is the class, or `none` if no head came.',
+    labelNames: ['upstream', 'status'],
+    buckets: SECONDS,
+  },
+  retries: {
+    name: 'gateway_upstream_retries_total',
+    help: 'Calls that were sent once more, after a connection was reset.',
+    labelNames: ['upstream'],
+  },
+  breakerWorkers: {
+    name: 'gateway_breaker_workers',
+    help: 'How many workers have the breaker of the upstream in the state CLOSED, OPEN or HALF_OPEN.',
+    labelNames: ['upstream', 'state'],
+  },
+  breakerOpenings: {
+    name: 'gateway_breaker_openings_total',
+    help: 'How often a breaker has opened.',
+    labelNames: ['upstream'],
+  },
+  limitDecisions: {
+    name: 'gateway_rate_limit_decisions_total',
+    help: 'What the limits decided: `limit` is anonymous, user or login_failures, `decision` passed or refused.',
+    labelNames: ['limit', 'decision'],
+  },
+  redisUp: {
+    name: 'gateway_redis_up',
+    help: '1 if every worker can use Redis; 0 if at least one counts by itself.',
+    labelNames: [],
+    aggregator: 'min',
+  },
+  workers: {
+    name: 'gateway_workers',
+    help: 'Workers of this machine that answered, by whether they may take traffic: ready, or not while starting or draining.',
+    labelNames: ['state'],
+  },
+  lostLogLines: {
+    name: 'gateway_log_lines_lost_total',
+    help: 'Log lines that are in none of their files, because those could not be written to for long.',
+    labelNames: [],
+  },
+  build: {
+    name: 'gateway_build_info',
+    help: 'Always 1 for each worker; `version` is the one that it runs.',
+    labelNames: ['version'],
+  },
+} as const;
+
+/** What the gauges ask when somebody looks. */
+export interface MetricSources {
+  readonly breakers: () => Readonly<Record<string, { readonly state: string; readonly openings: number }>>;
+  readonly isRedisAway: () => boolean;
+  readonly isReady: () => boolean;
+  readonly lostLogLines: () => number;
+  readonly version: string;
+}
+
+const limits = ['anonymous', 'user', 'login_failures'] as const;
+const decisions = ['passed', 'refused'] as const;
+export type LimitName = (typeof limits)[number];
+export type LimitDecision = (typeof decisions)[number];
+
+/** All metrics of one worker, as JSON can carry them. */
+export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** The metrics of this worker. */
+export interface Metrics {
+  /** One request, once its line is written. */
+  requestEnded(line: AccessLine): void;
+  limitDecided(limit: LimitName, decision: LimitDecision): void;
+  snapshot(): Promise<Snapshot>;
+}
+
+/** Opens the metrics of this worker: the gateway's own, and those of Node and its process. */
+export function openMetrics(sources: MetricSources): Metrics {
+  // Not prom-client's global one: a test starts several gateways in one process.
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const define = metricDefinitions;
+  const requests = new Counter({ ...define.requests, registers });
+  const duration = new Histogram({ ...define.duration, buckets: [...SECONDS], registers });
+  const rejections = new Counter({ ...define.rejections, registers });
+  const upstreamDuration = new Histogram({ ...define.upstreamDuration, buckets: [...SECONDS], registers });
+  const retries = new Counter({ ...define.retries, registers });
+  const limitDecisions = new Counter({ ...define.limitDecisions, registers });
+  lookWhenAsked(sources, registers);
+  // A counter that appears with its first event shows no increase by it.
+  for (const reason of Object.keys(catalog)) rejections.inc({ reason }, 0);
+  for (const limit of limits) for (const decision of decisions) limitDecisions.inc({ limit, decision }, 0);
+
+  return {
+    requestEnded(line) {
+      const { method = 'none', status, reason, upstream, upstreamStatus, upstreamMs, durationMs = 0 } = line;
+      const route = routeOf(line);
+      requests.inc({ method, route, status });
+      duration.observe({ route, status: classOf(status) }, durationMs / 1000);
+      if (reason !== undefined) rejections.inc({ reason });
+      if (upstream === undefined) return;
+      if (line.retries !== undefined) retries.inc({ upstream }, line.retries);
+      // Without a head there is only the whole time to tell; a refusal of the breaker, or a client that left, is no call.
+      const failed = reason?.startsWith('upstream_') === true;
+      const waitedMs = upstreamMs ?? (failed ? durationMs : undefined);
+      if (waitedMs !== undefined) {
+        upstreamDuration.observe({ upstream, status: classOf(upstreamStatus) }, waitedMs / 1000);
+      }
+    },
+    limitDecided: (limit, decision) => limitDecisions.inc({ limit, decision }),
+    snapshot: () => register.getMetricsAsJSON(),
+  };
+}
+
+/** Adds up what several workers have counted. Each metric knows how: a gauge of the slowest worker is a maximum. */
+export function sumOfMetrics(snapshots: readonly Snapshot[]): Promise<Snapshot> {
+  return AggregatorRegistry.aggregate([...snapshots]).getMetricsAsJSON();
+}
+
+/** The sum as Prometheus reads it. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
+export async function textOfMetrics(snapshots: readonly Snapshot[]): Promise<{ contentType: string; text: string }> {
+  const sum = AggregatorRegistry.aggregate([...snapshots]);
+  return { contentType: sum.contentType, text: await sum.metrics() };
+}
+
+/** Gauges that have a state to report, read when somebody asks. */
+function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
+  const define = metricDefinitions;
+  new Gauge({
+    ...define.breakerWorkers,
+    registers,
+    collect() {
+      this.reset();
+      for (const [upstream, { state }] of Object.entries(sources.breakers())) this.set({ upstream, state }, 1);
+    },
+  });
+  new Counter({
+    ...define.breakerOpenings,
+    registers,
+    collect() {
+      this.reset();
+      for (const [upstream, { openings }] of Object.entries(sources.breakers())) this.inc({ upstream }, openings);
+    },
+  });
+  new Gauge({
+    ...define.redisUp,
+    registers,
+    collect() {
+      this.set(sources.isRedisAway() ? 0 : 1);
+    },
+  });
+  new Gauge({
+    ...define.workers,
+    registers,
+    collect() {
+      this.reset();
+      this.set({ state: sources.isReady() ? 'ready' : 'not_ready' }, 1);
+    },
+  });
+  new Counter({
+    ...define.lostLogLines,
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.lostLogLines());
+    },
+  });
+  new Gauge({
+    ...define.build,
+    registers,
+    collect() {
+      this.set({ version: sources.version }, 1);
+    },
+  });
+}
+
+/** The gateway's own paths are no routes of `gateway.yaml`. */
+const OWN_PATH = /^\/(?:health|api-docs)(?=[/.?]|$)/;
+
+function routeOf({ route, path }: AccessLine): string {
+  if (route !== undefined) return route;
+  const own = path === undefined ? null : OWN_PATH.exec(path);
+  return own === null ? 'none' : `${own[0]}*`;
+}
+
+function classOf(status: number | undefined): string {
+  return status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+}

@@ -1,0 +1,44 @@
+import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expectProblem } from '../support/expect-problem.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { parseAnswer, sendRaw } from '../support/raw-client.ts';
+import { deadUpstream } from '../support/raw-upstream.ts';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  const upstreams = { crm: await deadUpstream() };
+  gateway = await startGateway({ upstreams, server: { headersTimeoutMs: 300 }, env: { HOST: '127.0.0.1' } });
+});
+afterAll(() => gateway.stop());
+
+describe('the public listener', () => {
+  it('is bound to HOST, and to nothing else', async () => {
+    const others = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter(({ family, internal }) => family === 'IPv4' && !internal)
+      .map(({ address }) => address);
+    expect((await fetch(`${gateway.url}/health/live`)).status).toBe(200);
+    // 127.0.0.2 is loopback too, and there on every Linux.
+    for (const host of ['127.0.0.2', ...others]) expect(await accepts(host)).toBe(false);
+  });
+
+  it('ends a connection whose headers do not come in time, and says why', async () => {
+    const { text, isClosed } = await sendRaw(gateway.port, 'GET / HTTP/1.1\r\nHost: x\r\n', { silenceMs: 10_000 });
+    expect(isClosed).toBe(true);
+    const problem = expectProblem(parseAnswer(text), { status: 400, reason: 'invalid_request' });
+    expect(problem.detail).toBe('The request was not complete in time.');
+  });
+});
+
+function accepts(host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: gateway.port });
+    const finish = (isOpen: boolean) => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once('connect', () => finish(true)).once('error', () => finish(false));
+  });
+}
