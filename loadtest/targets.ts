@@ -40,7 +40,7 @@ export const profileSettings: Readonly<Record<string, ProfileSettings>> = {
   quick: {
     targets: { ...always, requests: { atLeast: 1000 }, throughput: { above: 100 } },
     // Cold code, in the generator as in the gateway, takes several times as long.
-    warmUpRequests: 2000,
+    warmUpRequests: 4000,
     reference: {
       name: 'the system this replaces',
       targets: { throughput: { above: 964 }, p95Ms: { atMost: 3 }, p99Ms: { atMost: 4 } },
