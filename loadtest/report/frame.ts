@@ -5,7 +5,7 @@ import { escapeHtml } from './escape.ts';
 export const WIDTH = 960;
 export const HEIGHT = 280;
 const LEFT = 64;
-const RIGHT = WIDTH - 24;
+const RIGHT = WIDTH - 40;
 const TOP = 26;
 const BOTTOM = HEIGHT - 30;
 /** Steps of the time axis in seconds, of which the first is taken that gives no more than MOST_TICKS. */

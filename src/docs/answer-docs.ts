@@ -17,10 +17,10 @@ const DOCUMENT_PATH = '/api-docs.json';
  */
 export function answerDocs({ title, document }: AnswerDocsOptions) {
   const page = docsPage({ title, documentPath: DOCUMENT_PATH });
-  return async function answerDocs(req, res, next) {
+  return function answerDocs(req, res, next) {
     const { path } = contextOf(req);
     if (!path.startsWith('/api-docs') || (req.method !== 'GET' && req.method !== 'HEAD')) return next();
-    if (path === DOCUMENT_PATH) return answer(res, 'json', await document());
+    if (path === DOCUMENT_PATH) return document().then((text) => answer(res, 'json', text));
     if (path === '/api-docs' || path === '/api-docs/') {
       res.setHeader('Content-Security-Policy', page.contentSecurityPolicy);
       return answer(res, 'html', page.html);

@@ -55,7 +55,8 @@ describe('the paths that are published', () => {
 
   it('are the same as the service has, without a prefix to take off', () => {
     const routes = 'routes: [{ path: /crm/*, upstream: crm }, { path: /v1/crm/*, upstream: crm, stripPrefix: /v1 }]';
-    const paths = { '/crm/a': { get: ok }, '/internal': { get: ok } };
+    // The last would be under a path that the gateway turns into another one.
+    const paths = { '/crm/a': { get: ok }, '/internal': { get: ok }, '/v1/crm/b': { get: ok } };
     expect(listOf(published({ paths, routes }))).toEqual(['get /crm/a', 'get /v1/crm/a']);
   });
 
@@ -186,6 +187,7 @@ describe('the components that are published', () => {
     ['no component', '#/paths/~1a/get'],
     ['nothing', '#/components/schemas/Nothing'],
     ['what every object inherits', '#/components/schemas/toString'],
+    ['the prototype of every object', '#/components/schemas/__proto__'],
     ['a security scheme', '#/components/securitySchemes/own'],
     ['what can not be decoded', '#/components/schemas/%'],
     ['what can not be decoded within a component', '#/components/schemas/A/%'],
