@@ -45,7 +45,8 @@ export function apiDescription(options: ApiDescriptionOptions): ApiDescription {
     underWay ??= refresh();
     return underWay;
   };
-  void refreshOnce();
+  // Whoever asks will meet the error again; here it would end the process.
+  refreshOnce().catch(() => undefined);
   return {
     async text() {
       if (underWay !== undefined || parts.some((part) => part.isOld())) await refreshOnce();
