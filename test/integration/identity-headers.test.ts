@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 
 let front: GatewayWithBackend;
 
-beforeAll(async () => {
+async function start(options: { isBehindNginx?: boolean } = {}) {
   const headers = {
     'X-User-Id': 'sub',
     'X-User-Email': 'email',
@@ -14,10 +14,8 @@ beforeAll(async () => {
     'X-Tenant-Id': 'tenantId',
     'Remote-User': 'sub',
   };
-  front = await startGatewayWithBackend({ identity: { headers } });
-});
-afterAll(() => front.stop());
-beforeEach(() => front.backend.reset());
+  front = await startGatewayWithBackend({ identity: { headers }, ...options });
+}
 
 /** Every way to write a name that some server between here and the service's code reads as one of ours. */
 const spellings = [
@@ -74,56 +72,91 @@ async function receivedAfter(bytes: string, { toHead = false } = {}) {
   return front.backend.requests[0]?.headers ?? {};
 }
 
-describe.each(spellings)('a client that sends %s', (name) => {
-  it.each(methods)(
-    'gives nobody an identity on a public route, and changes none on a protected one: %s',
-    async (method) => {
-      const lines = [`${name}: ${forged}`, `${name}: ${forged}-again`];
-      const toHead = method === 'HEAD';
-      const anonymous = await receivedAfter(rawRequest({ method, lines }), { toHead });
-      for (const header of Object.keys(own)) expect(anonymous).not.toHaveProperty(header);
-      const target = '/api/crm/x';
-      const known = await receivedAfter(rawRequest({ method, target, lines: [token, ...lines] }), { toHead });
-      expect(known).toMatchObject(own);
-    },
-  );
+describe.each([false, true])('behind nginx: %p', (isBehindNginx) => {
+  beforeAll(() => start({ isBehindNginx }));
+  afterAll(() => front.stop());
+  beforeEach(() => front.backend.reset());
 
-  it('gets nothing through with Expect, Connection, a trailer, or a token on a public route', async () => {
-    const target = '/api/crm/x';
-    const line = `${name}: ${forged}`;
-    const expecting = ['Expect: 100-continue', token, line];
-    expect(await receivedAfter(rawRequest({ method: 'POST', target, lines: expecting, body: 'abc' }))).toMatchObject(
-      own,
+  describe.each(spellings)('a client that sends %s', (name) => {
+    it.each(methods)(
+      'gives nobody an identity on a public route, and changes none on a protected one: %s',
+      async (method) => {
+        const lines = [`${name}: ${forged}`, `${name}: ${forged}-again`];
+        const toHead = method === 'HEAD';
+        const anonymous = await receivedAfter(rawRequest({ method, lines }), { toHead });
+        for (const header of Object.keys(own)) expect(anonymous).not.toHaveProperty(header);
+        const target = '/api/crm/x';
+        const known = await receivedAfter(rawRequest({ method, target, lines: [token, ...lines] }), { toHead });
+        expect(known).toMatchObject(own);
+      },
     );
-    const named = [`Connection: close, ${name}, x-user-id, X-User-Roles, x-tenant-id, remote-user`, token, line];
-    expect(await receivedAfter(rawRequest({ target, lines: named }))).toMatchObject(own);
-    const trailing = ['Transfer-Encoding: chunked', `Trailer: ${name}`, token];
-    const body = chunked('abc').replace(/\r\n$/, `${line}\r\n\r\n`);
-    expect(await receivedAfter(rawRequest({ method: 'POST', target, lines: trailing }) + body)).toMatchObject(own);
-    expect(await receivedAfter(rawRequest({ lines: [token, line] }))).toMatchObject(own);
+
+    it('gets nothing through with Expect, Connection, a trailer, or a token on a public route', async () => {
+      const target = '/api/crm/x';
+      const line = `${name}: ${forged}`;
+      const expecting = ['Expect: 100-continue', token, line];
+      expect(await receivedAfter(rawRequest({ method: 'POST', target, lines: expecting, body: 'abc' }))).toMatchObject(
+        own,
+      );
+      const named = [`Connection: close, ${name}, x-user-id, X-User-Roles, x-tenant-id, remote-user`, token, line];
+      expect(await receivedAfter(rawRequest({ target, lines: named }))).toMatchObject(own);
+      const trailing = ['Transfer-Encoding: chunked', `Trailer: ${name}`, token];
+      const body = chunked('abc').replace(/\r\n$/, `${line}\r\n\r\n`);
+      expect(await receivedAfter(rawRequest({ method: 'POST', target, lines: trailing }) + body)).toMatchObject(own);
+      expect(await receivedAfter(rawRequest({ lines: [token, line] }))).toMatchObject(own);
+    });
+  });
+
+  describe('headers of one connection', () => {
+    const hopByHop = [
+      'Keep-Alive: timeout=9',
+      'Proxy-Authorization: Basic abc',
+      'Proxy-Authenticate: Basic',
+      'Proxy-Connection: keep-alive',
+      'TE: trailers',
+      'Trailer: X-Late',
+      'Upgrade: websocket',
+      'HTTP2-Settings: AAMAAABkAAQAAP__',
+      'Expect: 100-continue',
+    ];
+
+    it.each(hopByHop)('end at the gateway: %s', async (line) => {
+      const headers = await receivedAfter(rawRequest({ method: 'POST', lines: [line], body: 'abc' }));
+      const name = line.slice(0, line.indexOf(':')).toLowerCase();
+      expect(headers).not.toHaveProperty(name);
+    });
+
+    it('can not take the length of a body away', async () => {
+      const lines = ['Connection: Content-Length, Host, X-Request-Id, X-Forwarded-For', 'X-One: 1'];
+      const headers = await receivedAfter(rawRequest({ method: 'POST', lines, body: 'abc' }));
+      expect(front.backend.requests[0]?.body).toBe('abc');
+      for (const name of ['host', 'x-request-id', 'x-forwarded-for']) expect(headers).toHaveProperty(name);
+    });
+
+    it.each(['websocket', 'h2c', 'TLS/1.0'])('ask for no other protocol at the upstream: %s', async (protocol) => {
+      const lines = ['Connection: Upgrade, HTTP2-Settings', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQAAP__'];
+      const headers = await receivedAfter(rawRequest({ lines }));
+      expect(headers.connection).toEqual(['keep-alive']);
+      for (const name of ['upgrade', 'http2-settings']) expect(headers).not.toHaveProperty(name);
+    });
+  });
+
+  describe('headers with which a service would serve another request than the one that was allowed', () => {
+    it.each(['X-Original-URL', 'X_Rewrite_URL', 'X-HTTP-Method', 'X-HTTP-Method-Override', 'x.method.override'])(
+      'end at the gateway: %s',
+      async (name) => {
+        await receivedAfter(rawRequest({ lines: [`${name}: ${forged}`] }));
+      },
+    );
   });
 });
 
-describe('headers of one connection', () => {
-  const hopByHop = [
-    'Keep-Alive: timeout=9',
-    'Proxy-Authorization: Basic abc',
-    'Proxy-Authenticate: Basic',
-    'Proxy-Connection: keep-alive',
-    'TE: trailers',
-    'Trailer: X-Late',
-    'Upgrade: websocket',
-    'HTTP2-Settings: AAMAAABkAAQAAP__',
-    'Expect: 100-continue',
-  ];
+describe('directly', () => {
+  beforeAll(() => start());
+  afterAll(() => front.stop());
+  beforeEach(() => front.backend.reset());
 
-  it.each(hopByHop)('end at the gateway: %s', async (line) => {
-    const headers = await receivedAfter(rawRequest({ method: 'POST', lines: [line], body: 'abc' }));
-    const name = line.slice(0, line.indexOf(':')).toLowerCase();
-    expect(headers).not.toHaveProperty(name);
-  });
-
-  it('include whatever Connection names, in any case, in any number of lines', async () => {
+  it('headers that Connection names end at the gateway, in any case, in any number of lines', async () => {
     const lines = [
       'Connection: X-One, x-TWO ,,',
       'connection:X-Three',
@@ -137,40 +170,15 @@ describe('headers of one connection', () => {
     for (const name of ['x-one', 'x-two', 'x-three']) expect(headers).not.toHaveProperty(name);
   });
 
-  it('can not take the length of a body away', async () => {
-    const lines = ['Connection: Content-Length, Host, X-Request-Id, X-Forwarded-For', 'X-One: 1'];
-    const headers = await receivedAfter(rawRequest({ method: 'POST', lines, body: 'abc' }));
-    expect(front.backend.requests[0]?.body).toBe('abc');
-    for (const name of ['host', 'x-request-id', 'x-forwarded-for']) expect(headers).toHaveProperty(name);
-  });
-
-  it.each(['websocket', 'h2c', 'TLS/1.0'])('ask for no other protocol at the upstream: %s', async (protocol) => {
-    const lines = ['Connection: Upgrade, HTTP2-Settings', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABkAAQAAP__'];
-    const headers = await receivedAfter(rawRequest({ lines }));
-    expect(headers.connection).toEqual(['keep-alive']);
-    for (const name of ['upgrade', 'http2-settings']) expect(headers).not.toHaveProperty(name);
-  });
-
-  it('that ask for another protocol end the connection, because the parser skips what came with them', async () => {
+  it('headers that ask for another protocol end the connection, because the parser skips what came with them', async () => {
     const upgrade = rawRequest({ lines: ['Connection: Upgrade', 'Upgrade: websocket'] });
     const { answers, isClosed } = await front.exchange(upgrade + rawRequest(), { answers: Number.POSITIVE_INFINITY });
     expect(isClosed).toBe(true);
     expect(answers).toHaveLength(1);
     expect(answers[0]).toMatchObject({ status: 200, headers: { connection: 'close' } });
   });
-});
 
-describe('headers with which a service would serve another request than the one that was allowed', () => {
-  it.each(['X-Original-URL', 'X_Rewrite_URL', 'X-HTTP-Method', 'X-HTTP-Method-Override', 'x.method.override'])(
-    'end at the gateway: %s',
-    async (name) => {
-      await receivedAfter(rawRequest({ lines: [`${name}: ${forged}`] }));
-    },
-  );
-});
-
-describe('other headers', () => {
-  it('pass, also with names that objects have, and with bytes beyond ASCII', async () => {
+  it('other headers pass, also with names that objects have, and with bytes beyond ASCII', async () => {
     const lines = [
       'Constructor: a',
       'toString: b',

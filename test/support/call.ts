@@ -1,4 +1,5 @@
 import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { request as secureRequest } from 'node:https';
 
 /** What a client got for one request. */
 export interface Answer {
@@ -16,13 +17,19 @@ interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Several chunks are sent one by one; without a Content-Length header they are sent chunked. */
   readonly body?: Buffer | string | readonly Buffer[];
-  readonly agent?: Agent;
+  readonly agent?: Agent | false;
+  /** The certificate to trust, for an https URL. */
+  readonly ca?: string;
 }
 
 /** Makes one request and never rejects: an answer that breaks off is an answer with a `failure`. */
-export function call(url: string, { method = 'GET', headers = {}, body, agent }: CallOptions = {}): Promise<Answer> {
+export function call(
+  url: string,
+  { method = 'GET', headers = {}, body, agent = false, ca }: CallOptions = {},
+): Promise<Answer> {
   return new Promise((resolve) => {
-    const req = request(url, { method, headers, ...(agent === undefined ? { agent: false } : { agent }) });
+    const options = { method, headers, agent };
+    const req = ca === undefined ? request(url, options) : secureRequest(url, { ...options, ca });
     const nothing = { status: 0, headers: {}, rawHeaders: [], body: Buffer.alloc(0) };
     req.on('error', (error: NodeJS.ErrnoException) => resolve({ ...nothing, failure: error.code ?? error.message }));
     req.on('response', (res) => {

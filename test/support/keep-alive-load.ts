@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 
 export interface LoadResult {
   readonly requests: number;
@@ -14,14 +15,20 @@ interface LoadOptions {
   readonly connections: number;
   /** The status that counts as success. Default 200. */
   readonly expectedStatus?: number;
+  readonly method?: string;
+  /** The certificate to trust, for an https URL. */
+  readonly ca?: string;
 }
 
 /**
  * Keeps connections busy with one request after the other, as browsers and nginx do, without ever trying again: every
  * request that the server loses shows. Runs until `stop` is called.
  */
-export function keepAliveLoad({ url, headers = {}, connections, expectedStatus = 200 }: LoadOptions) {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+export function keepAliveLoad({ url, headers = {}, connections, expectedStatus = 200, ...options }: LoadOptions) {
+  const { method = 'GET', ca } = options;
+  const pool = { keepAlive: true, maxSockets: connections };
+  const agent = ca === undefined ? new Agent(pool) : new SecureAgent({ ...pool, ca });
+  const send = ca === undefined ? request : secureRequest;
   const failures: Record<string, number> = {};
   let requests = 0;
   let slowestMs = 0;
@@ -38,7 +45,7 @@ export function keepAliveLoad({ url, headers = {}, connections, expectedStatus =
         if (failure !== undefined) fail(failure);
         resolve();
       };
-      const call = request(url, { agent, headers }, (res) => {
+      const call = send(url, { agent, headers, method }, (res) => {
         res.resume();
         res.on('end', () => finish(res.statusCode === expectedStatus ? undefined : `status ${res.statusCode}`));
         res.on('error', (error) => finish(error.message));

@@ -1,4 +1,5 @@
 import { createConnection } from 'node:net';
+import { connect } from 'node:tls';
 
 /** One answer, taken apart. */
 export interface RawAnswer {
@@ -13,17 +14,20 @@ interface SendOptions {
   readonly until?: (text: string) => boolean;
   /** Milliseconds of silence after which the exchange counts as over. */
   readonly silenceMs?: number;
+  /** The certificate to trust: then it speaks TLS, to `localhost`. */
+  readonly ca?: string | undefined;
 }
 
 /** Sends bytes as they are and returns everything that comes back, as latin1 text. */
 export function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { until = () => false, silenceMs = 400 }: SendOptions = {},
+  { until = () => false, silenceMs = 400, ca }: SendOptions = {},
 ): Promise<{ text: string; isClosed: boolean }> {
   return new Promise((resolve) => {
     let text = '';
-    const socket = createConnection({ port, host: '127.0.0.1' });
+    const address = { port, host: '127.0.0.1' };
+    const socket = ca === undefined ? createConnection(address) : connect({ ...address, ca, servername: 'localhost' });
     const finish = (isClosed: boolean) => {
       clearTimeout(timer);
       socket.destroy();
