@@ -3,7 +3,7 @@ import { insist, type Scene } from './walk/scene.ts';
 
 /** Prints lines to paste, with a fresh token and the real ports. */
 export async function suggest({ stage, print, send }: Scene): Promise<void> {
-  const { url, services, folder, logFolder } = stage;
+  const { url, adminUrl, services, folder, logFolder } = stage;
   const login = { method: 'POST', path: '/api/v1/auth/login', json: credentialsOf('ada') };
   const { body } = await send(login);
   const { accessToken } = body as { accessToken?: unknown };
@@ -14,7 +14,12 @@ export async function suggest({ stage, print, send }: Scene): Promise<void> {
     ["Ada's token, an admin's, good for 15 minutes:", `TOKEN=${accessToken}`],
     ['Requests with it:', `curl -i ${asAda}/crm/companies`, `curl -i ${asAda}/tickets/42`],
     ['Write something:', `curl -i ${json} -d '{"subject":"My own ticket"}' ${asAda}/tickets`],
-    ['See how it is doing, each worker with its breakers:', `curl -s ${url}/health/detailed`],
+    ["Read the whole API, and try it out, in a browser. Ada's password is in the example of login:", `${url}/api-docs`],
+    [
+      'See how it is doing, each worker with its breakers; and what it has counted:',
+      `curl -s ${url}/health/detailed`,
+      `curl -s ${adminUrl}/metrics`,
+    ],
     [
       'Make the CRM fail, watch its breaker open after ten calls of a worker, and make it well again:',
       `curl -X PUT ${json} -d '{"status":503}' http://127.0.0.1:${services.crm.controlPort}/faults`,

@@ -27,6 +27,7 @@ export function gatewaySettings({ folder, ports }: { folder: string; ports: Read
   const at = (scheme: string, port: number) => `${scheme}://127.0.0.1:${port}`;
   return {
     NODE_ENV: 'production',
+    HOST: '127.0.0.1',
     PORT: String(ports.gateway),
     ADMIN_PORT: String(ports.admin),
     ADMIN_HOST: '127.0.0.1',

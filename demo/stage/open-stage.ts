@@ -25,6 +25,8 @@ export interface StagedService {
 export interface Stage {
   /** Of the gateway. */
   readonly url: string;
+  /** Of its admin listener. */
+  readonly adminUrl: string;
   readonly port: number;
   readonly folder: string;
   readonly logFolder: string;
@@ -70,6 +72,7 @@ export async function openStage({ guard, environment }: StageOptions): Promise<S
   await guard.pm2(['start', ECOSYSTEM], env);
   return {
     url: `http://127.0.0.1:${gatewayPort}`,
+    adminUrl: `http://127.0.0.1:${adminPort}`,
     port: gatewayPort,
     folder: guard.folder,
     logFolder: settings.LOG_DIR,

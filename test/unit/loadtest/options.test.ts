@@ -21,7 +21,7 @@ describe('the options', () => {
   it('are of a profile by its name, with a gateway of our own', () => {
     const { profile, target, settings } = readOptions(['quick'], {});
     expect({ profile, target }).toEqual({ profile: 'quick', target: undefined });
-    expect(settings.warmUpRequests).toBe(2000);
+    expect(settings.warmUpRequests).toBe(4000);
   });
 
   it('take single targets from a file and keep the others', () => {
