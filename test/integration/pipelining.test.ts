@@ -20,7 +20,8 @@ beforeAll(async () => {
     answer: (req, res) => {
       req.resume();
       const afterMs = Number(/-(\d+)$/.exec(req.url ?? '')?.[1] ?? 0);
-      setTimeout(() => res.end(req.url), afterMs);
+      const timer = setTimeout(() => res.end(req.url), afterMs);
+      res.once('close', () => clearTimeout(timer));
     },
   });
 });
