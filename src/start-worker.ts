@@ -36,6 +36,9 @@ interface WorkerOptions {
 
 const CONNECT_PATIENCE_MS = 2000;
 
+/** Longer than the siblings have for their answers. */
+const ADMIN_PATIENCE_MS = 1000;
+
 /**
  * Brings one worker up: logs → Redis → pipeline → listener. Ready means that a request can be served.
  * @throws {Error} if the log folder or the port can't be had
@@ -147,8 +150,13 @@ async function listening(
   }
 }
 
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
+/** Lets a scrape end; a connection on which nobody asks for anything must not hold up the worker. */
+async function closed(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  const cut = setTimeout(() => server.closeAllConnections(), ADMIN_PATIENCE_MS);
+  await promise;
+  clearTimeout(cut);
 }
 
 function portOf(server: Server): number {

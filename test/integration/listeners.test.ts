@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -29,6 +30,18 @@ describe('the public listener', () => {
     expect(isClosed).toBe(true);
     const problem = expectProblem(parseAnswer(text), { status: 400, reason: 'invalid_request' });
     expect(problem.detail).toBe('The request was not complete in time.');
+  });
+});
+
+describe('the admin listener', () => {
+  it('does not hold up a worker that stops, though somebody is connected and silent', async () => {
+    const second = await startGateway({ upstreams: { crm: await deadUpstream() } });
+    const silent = connect(Number(new URL(second.adminUrl).port), '127.0.0.1');
+    await once(silent, 'connect');
+    const startedAt = performance.now();
+    await second.stop();
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    silent.destroy();
   });
 });
 
