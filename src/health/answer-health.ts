@@ -16,14 +16,11 @@ interface AnswerHealthOptions {
 /** Stage: answers `/health`, `/health/live`, `/health/ready` and `/health/detailed`. Never limited, never forwarded. */
 export function answerHealth({ sources, details, allWorkers, isAdmin }: AnswerHealthOptions) {
   const answerDetailed = async (res: Response) => {
-    const { circuitBreakers, ...worker } = details();
+    const own = details();
     const report = healthReport(sources);
-    answer(res, codeOf(report.status), {
-      ...report,
-      ...worker,
-      circuitBreakers,
-      workers: await allWorkers(),
-    });
+    // A second look at this worker would find nothing: the delay of its event loop is told since the last one.
+    const workers = (await allWorkers()).map((worker) => (worker.pid === own.pid ? own : worker));
+    answer(res, codeOf(report.status), { ...report, ...own, workers });
   };
   return function answerHealth(req, res, next) {
     const { path } = contextOf(req);
