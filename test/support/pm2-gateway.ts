@@ -39,6 +39,8 @@ export interface Pm2Gateway {
   readonly folder: string;
   /** Runs one of the project's npm scripts there. */
   npm(script: string): Promise<string>;
+  /** What `pm2:reload` does once it has built and checked, which takes longer than the reload. */
+  reload(): Promise<void>;
   workers(): Promise<Pm2Worker[]>;
   /** The lines of one of its log files so far. */
   lines(file: 'access' | 'error' | 'combined'): Promise<Record<string, unknown>[]>;
@@ -70,6 +72,9 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
     },
   };
   const npm = async (script: string) => (await run('npm', ['run', '--silent', script], options)).stdout;
+  const reload = async () => {
+    await run('pm2', ['reload', 'ecosystem.config.js', '--update-env', '--silent'], options);
+  };
   const workers = async () => {
     const { stdout } = await run('pm2', ['jlist', '--silent'], options);
     return (JSON.parse(stdout.slice(stdout.indexOf('['))) as Pm2Process[]).map(workerOf);
@@ -95,7 +100,7 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   };
-  return { port, url, adminUrl: `http://127.0.0.1:${adminPort}`, folder, npm, workers, lines, stop };
+  return { port, url, adminUrl: `http://127.0.0.1:${adminPort}`, folder, npm, reload, workers, lines, stop };
 }
 
 interface Pm2Process {

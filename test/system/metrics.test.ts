@@ -10,7 +10,7 @@ import { startRedis, type TestRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 /** 100000 is what was promised; the suite has ten minutes for everything. */
-const REQUESTS = Number(process.env.METRICS_TEST_REQUESTS ?? 10_000);
+const REQUESTS = Number(process.env.METRICS_TEST_REQUESTS ?? 5000);
 
 let redis: TestRedis;
 let crm: Server;
@@ -47,7 +47,7 @@ describe('GET /metrics with two workers', () => {
     })();
     for (const share of [0.3, 0.6]) {
       await until('some requests', () => load.count() > share * REQUESTS, { withinMs: 120_000 });
-      await gateway.npm('pm2:reload');
+      await gateway.reload();
     }
     await until('all requests', () => load.count() >= REQUESTS, { withinMs: 120_000 });
     const { requests, failures } = await load.stop();
@@ -77,9 +77,9 @@ describe('GET /metrics with two workers', () => {
 
   it('keeps the counts of ended workers in one file, however many there were', async () => {
     const { readdir } = await import('node:fs/promises');
-    await gateway.npm('pm2:reload');
+    await gateway.reload();
     const before = counted(await metricsOf(gateway.adminUrl));
-    await gateway.npm('pm2:reload');
+    await gateway.reload();
     const files = await readdir(`${gateway.folder}/logs/workers`);
     // Those of the last reload are added up by the next worker that starts.
     expect(files.filter((name) => name.endsWith('.metrics.json')).length).toBeLessThanOrEqual(4);

@@ -40,7 +40,7 @@ function loadOf(options: { method: string; connections: number }) {
 describe('the whole of it: nginx, two workers under PM2, Redis', () => {
   it(`loses no request, GET or POST, in ${RELOADS} reloads of the gateway`, async () => {
     const loads = ['GET', 'POST'].map((method) => loadOf({ method, connections: 8 }));
-    for (let reload = 0; reload < RELOADS; reload++) await gateway.npm('pm2:reload');
+    for (let reload = 0; reload < RELOADS; reload++) await gateway.reload();
     const results = await Promise.all(loads.map((load) => load.stop()));
     expect(results.map(({ failures }) => failures)).toEqual([{}, {}]);
     for (const { requests } of results) expect(requests).toBeGreaterThan(200);
