@@ -118,7 +118,12 @@ async function joinSiblings({ app, logger, folder, pid }: { app: App; logger: Lo
     sumOf: sumOfMetrics,
     onError: (error) => logger.warn('the metrics of this worker could not be kept', { error: String(error) }),
   });
-  const exchange = await openWorkerExchange({ folder, id, answers: { details: app.details, metrics: kept.keep } });
+  const exchange = await openWorkerExchange({
+    folder,
+    id,
+    answers: { details: app.details, metrics: kept.keep },
+    onError: (error) => logger.error('a question of another worker could not be answered', { error: String(error) }),
+  });
   await kept.addUp(await exchange.ids());
   return {
     exchange,

@@ -16,7 +16,7 @@ export interface Answered<T> {
 
 /** How the workers of one machine learn about each other: each answers on a Unix socket in a folder of theirs. */
 export interface WorkerExchange {
-  /** Asks all of them, this one included. */
+  /** Asks all of them, this one included. Left out are those that don't answer in time, and, of another release, don't know what is asked. */
   ask<T>(question: string): Promise<Answered<T>[]>;
   /** The ids of those that live, or have been killed so recently that nobody has noticed. */
   ids(): Promise<string[]>;
@@ -30,19 +30,27 @@ interface WorkerExchangeOptions {
   readonly id: string;
   /** By question. */
   readonly answers: Readonly<Record<string, () => unknown>>;
+  /** An answer that could not be given; whoever asked does without it. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
  * Opens this worker's socket.
  * @throws {Error} if the folder can't be made or the socket not opened
  */
-export async function openWorkerExchange({ folder, id, answers }: WorkerExchangeOptions): Promise<WorkerExchange> {
+export async function openWorkerExchange(options: WorkerExchangeOptions): Promise<WorkerExchange> {
+  const { folder, id, answers, onError } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const own = socketPath(folder, id);
   await rm(own, { force: true });
   const server = createServer(async (req, res) => {
-    const answer = await answers[req.url?.slice(1) ?? '']?.();
-    res.end(JSON.stringify(answer ?? null));
+    let answer: unknown = null;
+    try {
+      answer = (await answers[req.url?.slice(1) ?? '']?.()) ?? null;
+    } catch (error) {
+      onError(error);
+    }
+    res.end(JSON.stringify(answer));
   });
   const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen(own, resolve).unref();
@@ -56,7 +64,7 @@ export async function openWorkerExchange({ folder, id, answers }: WorkerExchange
     async ask<T>(question: string) {
       const asked = (await ids()).map(async (sibling) => {
         const answer = await ask<T>(socketPath(folder, sibling), question);
-        return answer === undefined ? [] : [{ id: sibling, answer }];
+        return answer === undefined || answer === null ? [] : [{ id: sibling, answer }];
       });
       return (await Promise.all(asked)).flat();
     },
