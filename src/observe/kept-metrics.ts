@@ -6,6 +6,9 @@ const ENDING = '.metrics.json';
 const SUM = 'ended.json';
 const LOCK = 'ended.lock';
 
+/** Many more than can end while somebody reads their files. */
+const MAX_ADDED = 100;
+
 /** Whoever holds the lock for longer has died with it. */
 const LOCK_TIMEOUT_MS = 10_000;
 
@@ -38,7 +41,7 @@ interface KeptMetricsOptions {
 /** The file of what several ended workers counted. */
 interface Sum {
   readonly metrics: Snapshot;
-  /** Whose files were added last: they are in the sum, even if they have not been removed yet. */
+  /** Whose files were added of late: they are in the sum, even for somebody who has read them before they were removed. */
   readonly added: readonly string[];
 }
 
@@ -69,10 +72,12 @@ export function keptMetrics({ folder, id, snapshot, sumOf, onError }: KeptMetric
     async addUp(living) {
       await withLock(join(folder, LOCK), async () => {
         const ended = await workersBut(living);
+        if (ended.length === 0) return;
         const sum = await readSum();
         const files = await Promise.all(ended.filter((worker) => !sum.added.includes(worker)).map(read));
         const metrics = await sumOf([sum.metrics, ...files.map((file) => file.metrics)]);
-        await replace(join(folder, SUM), { metrics: counts(metrics), added: ended } satisfies Sum);
+        const added = [...new Set([...ended, ...sum.added])].slice(0, MAX_ADDED);
+        await replace(join(folder, SUM), { metrics: counts(metrics), added } satisfies Sum);
         await Promise.all(ended.map((worker) => rm(pathOf(worker), { force: true })));
       }).catch(onError);
     },

@@ -80,6 +80,20 @@ describe('the counts of ended workers', () => {
     expect(readdirSync(folder)).toEqual(['ended.json']);
   });
 
+  it('are not counted twice by whoever has read a file before others added up twice', async () => {
+    await ended('a', 3);
+    const copy = `${folder}-copy`;
+    cpSync(folder, copy, { recursive: true });
+    const b = worker('b');
+    await b.addUp(['b']);
+    await b.addUp(['b']);
+    await ended('c', 4);
+    await b.addUp(['b']);
+    cpSync(copy, folder, { recursive: true });
+    rmSync(copy, { recursive: true });
+    expect(await sumOf(await b.except(['b']))).toBe(7);
+  });
+
   it('are the same when several workers start, add up and are asked at once', async () => {
     for (let index = 0; index < 20; index++) await ended(`old-${index}`, 1);
     const living = Array.from({ length: 4 }, (_, index) => worker(`new-${index}`));
