@@ -18,10 +18,12 @@ export function accessLog({ write, clock }: AccessLogOptions) {
     const target = req.url;
     const { socket } = req;
     // Clients may send the next request before the last one is answered: its answer begins when it gets the socket.
-    let bytesBefore = res.socket === null ? undefined : socket.bytesWritten;
-    res.once('socket', () => {
+    let bytesBefore: number | undefined;
+    const begin = () => {
       bytesBefore = socket.bytesWritten;
-    });
+    };
+    if (res.socket === null) res.once('socket', begin);
+    else begin();
     let isOver = false;
     const writeOnce = () => {
       if (isOver) return;
