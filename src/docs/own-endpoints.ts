@@ -18,7 +18,7 @@ export const ownSchemas: JsonObject = {
     timestamp: { ...text, format: 'date-time' },
     dependencies: {
       type: 'object',
-      description: 'Redis, and the services by name.',
+      description: 'Redis, the log files, and the services by name.',
       additionalProperties: {
         type: 'object',
         required: ['status'],

@@ -16,7 +16,10 @@ export interface Answered<T> {
 
 /** How the workers of one machine learn about each other: each answers on a Unix socket in a folder of theirs. */
 export interface WorkerExchange {
-  /** Asks all of them, this one included. Left out are those that don't answer in time, and, of another release, don't know what is asked. */
+  /**
+   * Asks all of them, this one included. Left out is who does not answer in time or, being of another release, does not
+   * know what is asked.
+   */
   ask<T>(question: string): Promise<Answered<T>[]>;
   /** The ids of those that live, or have been killed so recently that nobody has noticed. */
   ids(): Promise<string[]>;
