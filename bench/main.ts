@@ -1,81 +1,72 @@
-// npm run bench [-- --rounds N] [-- --requests N]
-// The gateway with everything on against Express + http-proxy-middleware bare: same upstream, same load, interleaved rounds,
-// medians. CPU time is the operating system's account of the gateway's process.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { contenders } from './contenders/contenders.ts';
-import { cpuMicroseconds, residentMebibytes } from './cpu-time.ts';
-import { load, type Sample } from './load.ts';
-import { type Rig, setUpRig } from './rig.ts';
+// npm run bench [-- --quick] [-- --rounds N] [-- --seconds N] [-- --only NAME …] [-- --workers N …]
+//   the gateway with everything on against its peers: same upstream, same load, interleaved rounds, medians
+// npm run bench -- --idle [--connections N]              what idle connections cost
+// npm run bench -- --scale [--users N]                   many routes and users against few
+// npm run bench -- --profile [--seconds N]               where the time goes, and a flame graph
+// Each writes its part of bench/results/<commit>.json and draws it. @see docs/performance.md
+import { compare } from './modes/compare.ts';
+import { measureIdle } from './modes/measure-idle.ts';
+import { measureProfile } from './modes/measure-profile.ts';
+import { measureScale } from './modes/measure-scale.ts';
+import { readOptions } from './options.ts';
+import { comparisonCharts } from './report/comparison-charts.ts';
+import { memoryTable, openLoopTable, saturationTable, targetsTable } from './report/comparison-tables.ts';
+import { idleTable, profileTable, scaleTable } from './report/mode-tables.ts';
+import { drawChart } from './report/plots.ts';
+import type { Result } from './report/result.ts';
+import { addToResult, writePicture } from './report/results-file.ts';
+import { asText, type Table } from './report/table.ts';
+import { setUpRig } from './rig/rig.ts';
 
 const CONNECTIONS = 32;
 
-interface Measurement extends Sample {
-  readonly cpuMicrosecondsPerRequest: number;
-}
-
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, requests: { type: 'string', default: '20000' } },
-});
-const rounds = Number(values.rounds);
-const requests = Number(values.requests);
-
-const rig = await setUpRig(contenders);
+const options = readOptions(process.argv.slice(2));
+const say = (text: string) => console.log(`• ${text}`);
+const print = (table: Table) => console.log(`\n${asText(table)}`);
+const rig = await setUpRig();
 try {
-  const samples = await measure(rig);
-  report(rig, samples);
+  const { commit } = await run();
+  say(`written to bench/results/${commit}.json`);
 } finally {
   await rig.tearDown();
 }
 
-async function measure({ running, headers }: Rig): Promise<Map<string, Measurement[]>> {
-  const samples = new Map(running.map(({ name }): [string, Measurement[]] => [name, []]));
-  const options = { path: '/api/v1/crm/companies/acme', headers, connections: CONNECTIONS };
-  for (const { port } of running) await load({ ...options, port, requests: requests / 2 });
-  for (let round = 0; round < rounds; round++) {
-    for (const { name, port, pid } of running) {
-      const before = cpuMicroseconds(pid);
-      const sample = await load({ ...options, port, requests });
-      const cpuMicrosecondsPerRequest = (cpuMicroseconds(pid) - before) / requests;
-      samples.get(name)?.push({ ...sample, cpuMicrosecondsPerRequest });
-    }
+function run(): Promise<Result> {
+  return { compare: runComparison, idle: runIdle, scale: runScale, profile: runProfile }[options.mode]();
+}
+
+async function runComparison(): Promise<Result> {
+  const comparison = await compare({ ...options, rig, connections: CONNECTIONS, say });
+  for (const workers of options.workers) {
+    print(saturationTable(comparison, workers));
+    print(openLoopTable(comparison, workers));
   }
-  return samples;
+  print(memoryTable(comparison));
+  const result = addToResult({ part: { comparison }, isTrial: options.isTrial });
+  print(targetsTable(result));
+  for (const { name, option } of comparisonCharts(comparison)) {
+    writePicture(result, { name, svg: drawChart({ option }) });
+  }
+  return result;
 }
 
-function report({ running }: Rig, samples: Map<string, Measurement[]>): void {
-  const rows = running.map(({ name, pid }) => {
-    const own = samples.get(name) ?? [];
-    const median = (key: keyof Measurement) => rounded(medianOf(own.map((sample) => sample[key])));
-    return {
-      name,
-      cpuMicroseconds: median('cpuMicrosecondsPerRequest'),
-      requestsPerSecond: Math.round(median('requestsPerSecond')),
-      p50: median('p50'),
-      p99: median('p99'),
-      residentMebibytes: residentMebibytes(pid),
-    };
-  });
-  console.table(Object.fromEntries(rows.map(({ name, ...figures }) => [name, figures])));
-  const [ours, yardstick] = rows;
-  const ratio = rounded((ours?.cpuMicroseconds ?? Number.NaN) / (yardstick?.cpuMicroseconds ?? Number.NaN));
-  console.log(
-    `CPU per request: ${ratio} × of ${yardstick?.name} (medians of ${rounds} rounds of ${requests} requests)`,
-  );
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const folder = join(import.meta.dirname, 'results');
-  mkdirSync(folder, { recursive: true });
-  const result = { commit, node: process.versions.node, connections: CONNECTIONS, rounds, requests, ratio, rows };
-  writeFileSync(join(folder, `${commit}.json`), `${JSON.stringify(result, null, 2)}\n`);
+async function runIdle(): Promise<Result> {
+  const { idleConnections: connections, rounds } = options;
+  const idle = await measureIdle({ rig, connections, rounds, say });
+  print(idleTable(idle));
+  return addToResult({ part: { idle } });
 }
 
-function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+async function runScale(): Promise<Result> {
+  const scale = await measureScale({ ...options, rig, say });
+  print(scaleTable(scale));
+  return addToResult({ part: { scale } });
 }
 
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
+async function runProfile(): Promise<Result> {
+  const { profile, flameGraph } = await measureProfile({ ...options, rig, connections: CONNECTIONS, say });
+  print(profileTable(profile));
+  const result = addToResult({ part: { profile } });
+  writePicture(result, { name: 'flame', svg: flameGraph });
+  return result;
 }

@@ -1,5 +1,5 @@
 // Installs what is missing: npm packages always, Debian packages by name. Runs on Node 20, before anything is installed.
-//   node scripts/set-up.mjs [--with-loadtest] [--if-possible] [debian-package …]
+//   node scripts/set-up.mjs [--with-loadtest] [--with-bench] [--if-possible] [debian-package …]
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -21,6 +21,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isOptional = process.argv.includes('--if-possible');
 const isLoadtestWanted = process.argv.includes('--with-loadtest');
+const isBenchWanted = process.argv.includes('--with-bench');
 
 // Ctrl+C ends the program that is running, and then, once what it needed is removed again, this one.
 process.on('SIGINT', () => process.exit(EXIT_INTERRUPTED));
@@ -29,6 +30,8 @@ installNpmPackages(root);
 requireNode();
 // The load generator has packages of its own, which nobody else needs.
 if (isLoadtestWanted) installNpmPackages(join(root, 'loadtest'));
+// So have the gateway's peers, and what draws the plots.
+if (isBenchWanted) installNpmPackages(join(root, 'bench'));
 await signalsToArrive();
 // Each of these packages is named after its program.
 const missing = packages.filter((name) => !isOnPath(name));

@@ -1,16 +1,25 @@
-import { join, resolve } from 'node:path';
+import type { Contender } from './contender.ts';
+import { startGateway } from './gateway.ts';
+import { startHaproxy } from './haproxy.ts';
+import { startNginx } from './nginx.ts';
+import { nodeProgram } from './node-program.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-
-/** Something that forwards `/api/v1/crm/*` of PORT to CRM_SERVICE_URL. */
-export interface Contender {
-  readonly name: string;
-  /** Arguments of `node`. */
-  readonly command: readonly string[];
-}
-
-/** Who is measured against whom. The first one is ours, the second is the yardstick. */
+/** Who is measured against whom, the gateway first. */
 export const contenders: readonly Contender[] = [
-  { name: 'psa-api-gateway, everything on', command: [join(root, 'dist/main.js')] },
-  { name: 'Express + http-proxy-middleware, bare', command: [join(root, 'bench/contenders/express-proxy.ts')] },
+  { name: 'gateway', title: 'this gateway, everything on', isGuarded: true, start: startGateway },
+  {
+    name: 'obvious',
+    title: 'the obvious build: Express, HPM, jsonwebtoken, two limiters, opossum',
+    isGuarded: true,
+    start: nodeProgram('obvious-build.ts'),
+  },
+  {
+    name: 'express',
+    title: 'Express + http-proxy-middleware, bare',
+    isGuarded: false,
+    start: nodeProgram('express-proxy.ts'),
+  },
+  { name: 'fastify', title: '@fastify/http-proxy, bare', isGuarded: false, start: nodeProgram('fastify-proxy.ts') },
+  { name: 'haproxy', title: 'HAProxy with token check and two counters', isGuarded: true, start: startHaproxy },
+  { name: 'nginx', title: 'nginx, proxying only', isGuarded: false, start: startNginx },
 ];
