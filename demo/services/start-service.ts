@@ -9,6 +9,7 @@ import { commonOperations } from './shared/common-operations.ts';
 import { createServiceApp } from './shared/create-service-app.ts';
 import { openapi } from './shared/openapi.ts';
 import type { Operation } from './shared/operation.ts';
+import { type LiveTickets, liveTickets } from './tickets/live-tickets.ts';
 import { ticketOperations } from './tickets/ticket-operations.ts';
 
 /** The sample services that there are. */
@@ -64,11 +65,12 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const { service, port, host, controlPort } = options;
   const faults = faultInjector();
   const { calls, countCall } = callCounter();
+  const live = service === 'tickets' ? liveTickets() : undefined;
   const document = (): unknown => openapi(operations, INFO[service]);
   // The common ones first: /healthz would otherwise be a ticket's id.
-  const operations: Operation[] = [...commonOperations({ service, document }), ...(await ownOperations(options))];
+  const operations: Operation[] = [...commonOperations({ service, document }), ...(await ownOperations(options, live))];
   const app = createServiceApp(operations, [countCall, faults.injectFault]);
-  const listener = await listen(app, { port, host });
+  const listener = await listen(app, { port, host, live });
   const control = controlPort === undefined ? null : await listenOrClose(listener, controlPort);
   return { port: listener.port, controlPort: control?.port ?? null, close };
 
@@ -87,9 +89,9 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   }
 }
 
-async function ownOperations({ service, tokens }: ServiceOptions): Promise<Operation[]> {
+async function ownOperations({ service, tokens }: ServiceOptions, live: LiveTickets | undefined): Promise<Operation[]> {
   if (service === 'crm') return crmOperations();
-  if (service === 'tickets') return ticketOperations();
+  if (live !== undefined) return ticketOperations(live.announce);
   if (!tokens) throw new Error('The auth service needs token settings: signingSecret, issuer, audience.');
   return authOperations(tokens);
 }

@@ -100,9 +100,9 @@ export function insist(holds: boolean, expected: string, came: unknown): asserts
 export async function showAccessLine({ print, logs, until }: Scene, answer: Answer): Promise<void> {
   const requestId = answer.headers['x-request-id'];
   const line = await until(`a line with ${requestId} in access.log`, () => logs.access(requestId));
-  const { reason, user, upstream, upstreamMs, durationMs, worker } = line;
+  const { reason, user, upstream, upstreamMs, durationMs, webSocketEnd, worker } = line;
   const client = line.client === '127.0.0.1' ? undefined : line.client;
-  print.log('access.log', { reason, client, user, upstream, upstreamMs, durationMs, worker });
+  print.log('access.log', { reason, client, user, upstream, upstreamMs, durationMs, webSocketEnd, worker });
 }
 
 function shortened(value: unknown): string {

@@ -1,3 +1,4 @@
+import { watchTickets } from './live.ts';
 import { askHealth, createTicket, listCompanies, logInAda } from './main-job.ts';
 import { killTickets, reviveTickets } from './outage.ts';
 import { deleteWithoutRole, guessPasswords, sendNoToken } from './refusals.ts';
@@ -25,6 +26,11 @@ export const steps: readonly Step[] = [
     title: 'Open a ticket and comment on it',
     why: 'Another service behind the same door. It is told who is calling, and need not verify tokens.',
     run: createTicket,
+  },
+  {
+    title: 'Watch the tickets live',
+    why: 'A WebSocket is let in like any request: token, limits, route. Then its frames pass both ways.',
+    run: watchTickets,
   },
   {
     title: 'Come without a token',

@@ -10,9 +10,17 @@ import { statusFlow, type TicketStatus } from './status-flow.ts';
 
 const NOT_FOUND = { 404: 'There is no ticket "…" in your tenant.' };
 
-/** Tickets: list, read, create, change, move through the flow, assign, discuss. */
-export function ticketOperations(): Operation[] {
-  const tickets = tenantStore('ticket', seededTickets);
+/**
+ * Tickets: list, read, create, change, move through the flow, assign, discuss.
+ * @param announce is told of each ticket that is new or has changed
+ */
+export function ticketOperations(announce: (ticket: Ticket) => void): Operation[] {
+  const store = tenantStore('ticket', seededTickets);
+  const put = (ticket: Ticket) => {
+    announce(ticket);
+    return store.put(ticket);
+  };
+  const tickets = { ...store, put };
   return [...collection(tickets), ...singleTicket(tickets), ...commentOperations(tickets)];
 }
 
