@@ -24,7 +24,7 @@ export function allowOrigins(origins: readonly string[]) {
     const isPreflight = req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined;
     if (origin !== undefined && allowed.has(origin)) return (isPreflight ? onPreflight : onCall)(req, res, next);
     // The answer would differ for an allowed origin, and a cache must know that.
-    res.vary('Origin');
+    res.setHeader('Vary', 'Origin');
     if (!isPreflight) return next();
     res.writeHead(204).end();
   } satisfies RequestHandler;

@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
 /**
@@ -5,7 +7,7 @@ import helmet from 'helmet';
  * nothing is guessed about it, and its answers may be read by pages of other origins only as far as CORS allows.
  */
 export function securityHeaders() {
-  return helmet({
+  const setHeaders = helmet({
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     crossOriginResourcePolicy: { policy: 'same-site' },
     frameguard: { action: 'deny' },
@@ -16,5 +18,20 @@ export function securityHeaders() {
     originAgentCluster: false,
     permittedCrossDomainPolicies: false,
     xssFilter: false,
+    // Express is told not to send it.
+    xPoweredBy: false,
   });
+  const headers = headersOf(setHeaders);
+  return function securityHeaders(_req, res, next) {
+    for (const [name, value] of headers) res.setHeader(name, value);
+    next();
+  } satisfies RequestHandler;
+}
+
+/** What helmet sets. It is the same each time, so helmet is asked once. */
+function headersOf(setHeaders: ReturnType<typeof helmet>): readonly (readonly [name: string, value: string])[] {
+  const headers: [string, string][] = [];
+  const recorder = { setHeader: (name: string, value: string) => void headers.push([name, value]) };
+  setHeaders({} as IncomingMessage, recorder as unknown as ServerResponse, () => undefined);
+  return headers;
 }

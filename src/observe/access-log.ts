@@ -3,6 +3,16 @@ import { contextOf } from '../context.ts';
 import { masked } from './log-secrets.ts';
 import type { AccessLine } from './logger.ts';
 
+/** A request whose answer is on its way, or never will be. */
+interface Ended {
+  readonly req: Request;
+  readonly res: Response;
+  /** As it came: later stages bring it into its normal form. */
+  readonly target: string;
+  readonly bytes: number;
+  readonly clock: () => number;
+}
+
 interface AccessLogOptions {
   readonly write: (line: AccessLine) => void;
   /** Milliseconds, monotonic. */
@@ -31,36 +41,40 @@ export function accessLog({ write, clock }: AccessLogOptions) {
       const bytes = bytesBefore === undefined ? 0 : socket.bytesWritten - bytesBefore;
       // Its body was no valid HTTP: what refuses such bytes has answered in our place, and has put that on record.
       if (!res.headersSent && bytes > CONTINUE_BYTES) return;
-      write({ ...lineOf(req, res, clock), path: masked(target), bytes });
+      write(lineOf({ req, res, target, bytes, clock }));
     };
     // Before Node's own listener, which gives the socket to the next answer. An answer that breaks off only closes.
-    res.prependOnceListener('finish', writeOnce);
-    res.once('close', writeOnce);
+    res.prependListener('finish', writeOnce);
+    res.on('close', writeOnce);
     next();
   } satisfies RequestHandler;
 }
 
-function lineOf(req: Request, res: Response, clock: () => number): AccessLine {
+function lineOf({ req, res, target, bytes, clock }: Ended): AccessLine {
   const context = contextOf(req);
   const { client, route, caller, upstream } = context;
   // A client that left saw no status; 499 is what operators look for. @see nginx's ngx_http_request.h
-  const hasLeft = !res.writableFinished && upstream?.isTruncated !== true;
+  const hasLeft = !res.writableFinished && upstream?.isTruncated !== true && context.webSocketEnd === undefined;
   return {
     time: new Date().toISOString(),
     requestId: context.requestId,
     traceId: context.traceId,
     client: client.address,
     method: req.method,
+    path: masked(target),
     route: route?.name,
     status: hasLeft ? 499 : res.statusCode,
     reason: hasLeft ? 'client_closed' : context.reason,
     user: caller?.userId,
     tenant: caller?.tenantId,
     upstream: upstream?.name,
+    instance: upstream?.instance,
     upstreamStatus: upstream?.status,
     upstreamMs: rounded(upstream?.headMs),
     retries: upstream?.retries,
     truncated: upstream?.isTruncated,
+    webSocketEnd: context.webSocketEnd,
+    bytes,
     durationMs: rounded(clock() - context.startedAt),
   };
 }

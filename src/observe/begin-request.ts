@@ -17,9 +17,11 @@ export function beginRequest({ isTrustedProxy, clock }: { isTrustedProxy: IsTrus
     const isKept = client.isBehindProxy && typeof offered === 'string' && ACCEPTED_ID.test(offered);
     const requestId = isKept ? offered : randomHex(16);
     const parent = req.headers.traceparent;
+    const { traceId, traceparent } = continueTrace(typeof parent === 'string' ? parent : undefined);
     setContext(req, {
       requestId,
-      ...continueTrace(typeof parent === 'string' ? parent : undefined),
+      traceId,
+      traceparent,
       startedAt: clock(),
       client,
       path: '/',

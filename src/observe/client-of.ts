@@ -36,7 +36,9 @@ export function clientOf(req: Request, isTrustedProxy: IsTrustedProxy): Client {
   const proto = forwarded('x-forwarded-proto') === 'https' ? 'https' : 'http';
   const originalHost = validHost(forwarded('x-forwarded-host')) ?? host;
   const port = /^\d{1,5}$/.exec(forwarded('x-forwarded-port') ?? '')?.[0] ?? portOf(originalHost, proto);
-  const chain = req.ips.map(normaliseAddress).filter((address) => address !== undefined);
+  // Express reads the header however it is; most often, within a machine, there is none.
+  const isForwarded = req.headers['x-forwarded-for'] !== undefined;
+  const chain = isForwarded ? req.ips.map(normaliseAddress).filter((address) => address !== undefined) : [];
   return {
     address: chain[0] ?? peer.address,
     forwardedFor: [...chain, peer.address].join(', '),

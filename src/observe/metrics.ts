@@ -1,4 +1,5 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { webSocketEnds } from '../context.ts';
 import { catalog } from '../problem/catalog.ts';
 import type { AccessLine } from './logger.ts';
 
@@ -34,7 +35,17 @@ export const metricDefinitions = {
   },
   retries: {
     name: 'gateway_upstream_retries_total',
-    help: 'Calls that were sent once more, after a connection was reset.',
+    help: 'Further tries of calls that had failed without an answer.',
+    labelNames: ['upstream'],
+  },
+  instances: {
+    name: 'gateway_upstream_instances',
+    help: 'Instances of the upstream by state: healthy, unhealthy (its checks say so) or ejected (for failed requests). Each worker counts each instance.',
+    labelNames: ['upstream', 'state'],
+  },
+  ejections: {
+    name: 'gateway_upstream_ejections_total',
+    help: 'How often an instance was left out for a while because its requests failed.',
     labelNames: ['upstream'],
   },
   breakerWorkers: {
@@ -47,10 +58,40 @@ export const metricDefinitions = {
     help: 'How often a breaker has opened.',
     labelNames: ['upstream'],
   },
+  workerLimit: {
+    name: 'gateway_worker_requests_limit',
+    help: 'Requests at a time that the workers take at the moment, together. More get 503 `overloaded` (docs/runbooks/overloaded.md).',
+    labelNames: [],
+  },
+  workerUnderWay: {
+    name: 'gateway_worker_requests',
+    help: 'Requests that the workers are working on, each until the head of its answer.',
+    labelNames: [],
+  },
+  upstreamLimit: {
+    name: 'gateway_upstream_requests_limit',
+    help: 'Requests at a time that the workers give the upstream at the moment, together. More get 503 `overloaded`.',
+    labelNames: ['upstream'],
+  },
+  upstreamUnderWay: {
+    name: 'gateway_upstream_requests',
+    help: 'Requests that wait for the head of their answer from the upstream.',
+    labelNames: ['upstream'],
+  },
   limitDecisions: {
     name: 'gateway_rate_limit_decisions_total',
     help: 'What the limits decided: `limit` is anonymous, user or login_failures, `decision` passed or refused.',
     labelNames: ['limit', 'decision'],
+  },
+  webSockets: {
+    name: 'gateway_websockets',
+    help: 'WebSockets that are open.',
+    labelNames: [],
+  },
+  webSocketsEnded: {
+    name: 'gateway_websockets_ended_total',
+    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error or draining.',
+    labelNames: ['end'],
   },
   redisUp: {
     name: 'gateway_redis_up',
@@ -75,15 +116,32 @@ export const metricDefinitions = {
   },
 } as const;
 
+interface InstanceSample {
+  readonly state: 'healthy' | 'unhealthy' | 'ejected';
+  /** Since the worker started. */
+  readonly ejections: number;
+}
+
+interface Concurrency {
+  readonly limit: number;
+  readonly underWay: number;
+}
+
 /** What the gauges ask when somebody looks. */
 export interface MetricSources {
   readonly breakers: () => Readonly<Record<string, { readonly state: string; readonly openings: number }>>;
+  readonly instances: () => Readonly<Record<string, readonly InstanceSample[]>>;
+  readonly load: () => Concurrency;
+  /** By upstream. */
+  readonly concurrency: () => Readonly<Record<string, Concurrency>>;
   readonly isRedisAway: () => boolean;
   readonly isReady: () => boolean;
   readonly lostLogLines: () => number;
+  readonly openWebSockets: () => number;
   readonly version: string;
 }
 
+const instanceStates = ['healthy', 'unhealthy', 'ejected'] as const;
 const limits = ['anonymous', 'user', 'login_failures'] as const;
 const decisions = ['passed', 'refused'] as const;
 export type LimitName = (typeof limits)[number];
@@ -113,17 +171,21 @@ export function openMetrics(sources: MetricSources): Metrics {
   const upstreamDuration = new Histogram({ ...define.upstreamDuration, buckets: [...SECONDS], registers });
   const retries = new Counter({ ...define.retries, registers });
   const limitDecisions = new Counter({ ...define.limitDecisions, registers });
+  const webSocketsEnded = new Counter({ ...define.webSocketsEnded, registers });
   lookWhenAsked(sources, registers);
   // A counter that appears with its first event shows no increase by it.
   for (const reason of Object.keys(catalog)) rejections.inc({ reason }, 0);
   for (const limit of limits) for (const decision of decisions) limitDecisions.inc({ limit, decision }, 0);
+  for (const end of webSocketEnds) webSocketsEnded.inc({ end }, 0);
 
   return {
     requestEnded(line) {
       const { method = 'none', status, reason, upstream, upstreamStatus, upstreamMs, durationMs = 0 } = line;
       const route = routeOf(line);
       requests.inc({ method, route, status });
-      duration.observe({ route, status: classOf(status) }, durationMs / 1000);
+      // The life of a WebSocket is no response time.
+      if (line.webSocketEnd === undefined) duration.observe({ route, status: classOf(status) }, durationMs / 1000);
+      else webSocketsEnded.inc({ end: line.webSocketEnd });
       if (reason !== undefined) rejections.inc({ reason });
       if (upstream === undefined) return;
       if (line.retries !== undefined) retries.inc({ upstream }, line.retries);
@@ -170,6 +232,26 @@ function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
     },
   });
   new Gauge({
+    ...define.instances,
+    registers,
+    collect() {
+      for (const [upstream, instances] of Object.entries(sources.instances())) {
+        const by = Object.groupBy(instances, ({ state }) => state);
+        for (const state of instanceStates) this.set({ upstream, state }, by[state]?.length ?? 0);
+      }
+    },
+  });
+  new Counter({
+    ...define.ejections,
+    registers,
+    collect() {
+      this.reset();
+      for (const [upstream, instances] of Object.entries(sources.instances()))
+        for (const { ejections } of instances) this.inc({ upstream }, ejections);
+    },
+  });
+  lookAtConcurrency(sources, registers);
+  new Gauge({
     ...define.redisUp,
     registers,
     collect() {
@@ -193,12 +275,46 @@ function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
     },
   });
   new Gauge({
+    ...define.webSockets,
+    registers,
+    collect() {
+      this.set(sources.openWebSockets());
+    },
+  });
+  new Gauge({
     ...define.build,
     registers,
     collect() {
       this.set({ version: sources.version }, 1);
     },
   });
+}
+
+function lookAtConcurrency({ load, concurrency }: MetricSources, registers: Registry[]): void {
+  const define = metricDefinitions;
+  const ofWorker = (definition: typeof define.workerLimit | typeof define.workerUnderWay, of: keyof Concurrency) =>
+    new Gauge({
+      ...definition,
+      registers,
+      collect() {
+        this.set(load()[of]);
+      },
+    });
+  const ofUpstream = (
+    definition: typeof define.upstreamLimit | typeof define.upstreamUnderWay,
+    of: keyof Concurrency,
+  ) =>
+    new Gauge({
+      ...definition,
+      registers,
+      collect() {
+        for (const [upstream, now] of Object.entries(concurrency())) this.set({ upstream }, now[of]);
+      },
+    });
+  ofWorker(define.workerLimit, 'limit');
+  ofWorker(define.workerUnderWay, 'underWay');
+  ofUpstream(define.upstreamLimit, 'limit');
+  ofUpstream(define.upstreamUnderWay, 'underWay');
 }
 
 /** The gateway's own paths are no routes of `gateway.yaml`. */

@@ -19,9 +19,8 @@ interface LimitLoginFailuresOptions {
  * before: counting attempts would lock out an office whose people log in at the same time.
  */
 export function limitLoginFailures({ counter, limit, windowMs, onDecision }: LimitLoginFailuresOptions) {
-  return async function limitLoginFailures(req, res, next) {
+  const limitLogin: RequestHandler = async (req, res, next) => {
     const context = contextOf(req);
-    if (context.route?.settings.countLoginFailures !== true) return next();
     const key = addressKey(context.client.address);
     const failures = await counter.get(key);
     const isRefused = failures !== undefined && failures.totalHits >= limit;
@@ -34,5 +33,9 @@ export function limitLoginFailures({ counter, limit, windowMs, onDecision }: Lim
     // Counted before the client knows, or it could try again, through another worker, before the count is up to date.
     holdAnswer(res, () => (context.upstream?.status === 401 ? counter.increment(key) : undefined));
     next();
+  };
+  return function limitLoginFailures(req, res, next) {
+    const isLogin = contextOf(req).route?.settings.countLoginFailures === true;
+    return isLogin ? limitLogin(req, res, next) : next();
   } satisfies RequestHandler;
 }

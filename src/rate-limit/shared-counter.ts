@@ -1,6 +1,7 @@
 import type { ClientRateLimitInfo } from 'express-rate-limit';
 import { RedisStore } from 'rate-limit-redis';
 import { localCounter } from './local-counter.ts';
+import { withRefusalMemory } from './with-refusal-memory.ts';
 
 /** What the counter needs of the connection to Redis. */
 export interface CounterLink {
@@ -13,10 +14,13 @@ export interface CounterOptions {
   readonly link: CounterLink;
   /** Beginning of the keys in Redis; each limit has its own. */
   readonly prefix: string;
+  /** Hits in a window. Redis is asked less often about whoever is over it. */
+  readonly limit: number;
   readonly windowMs: number;
   /** How many workers divide the limit among them while Redis is away. */
   readonly workers: number;
-  readonly now: () => number;
+  /** Milliseconds: `clock` is monotonic, `now` is since 1970. */
+  readonly time: { readonly clock: () => number; readonly now: () => number };
 }
 
 /** Hits by key in windows that begin with the first hit. */
@@ -29,13 +33,14 @@ export interface Counter {
  * Counts in Redis, for all workers of all machines, and in this process while Redis is away. No call throws or waits
  * longer than one command may take: a request never fails because it could not be counted.
  */
-export function sharedCounter({ link, prefix, windowMs, workers, now }: CounterOptions): Counter {
-  const local = localCounter({ windowMs, share: workers, now });
+export function sharedCounter({ link, prefix, limit, windowMs, workers, time }: CounterOptions): Counter {
+  const local = localCounter({ windowMs, share: workers, now: time.now });
   const store = new RedisStore({
     prefix,
     sendCommand: (...args) => link.command(...(args as [string])) as Promise<string>,
   });
   store.windowMs = windowMs;
+  const increment = withRefusalMemory((key) => store.increment(key), { limit, clock: time.clock });
   // rate-limit-redis keeps the promise of a failed SCRIPT LOAD for ever, so scripts are loaded each time Redis comes back.
   link.beforeReturn(async () => {
     store.incrementScriptSha = store.loadIncrementScript();
@@ -59,7 +64,7 @@ export function sharedCounter({ link, prefix, windowMs, workers, now }: CounterO
       ),
     increment: (key) =>
       either(
-        () => store.increment(key),
+        () => increment(key),
         () => local.increment(key),
       ),
   };

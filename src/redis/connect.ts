@@ -1,5 +1,6 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Command, Redis, type RedisOptions } from 'ioredis';
 import type { Settings } from '../config/schema.ts';
+import { patience } from './patience.ts';
 
 /** What the connection tells of itself; each change once. */
 export interface RedisLogger {
@@ -26,9 +27,6 @@ export interface RedisLink {
 /** No command keeps a request waiting longer than this. The first that does is the last: the link is away then. */
 const COMMAND_TIMEOUT_MS = 80;
 
-/** How often a late answer is looked for within that time. Two pipelines in a row, on a busy loop, take some five turns. */
-const LOOKS = 10;
-
 /** What is done before Redis counts as back keeps no request waiting, so it has the patience that a busy machine needs. */
 const RETURN_TIMEOUT_MS = 1000;
 
@@ -54,7 +52,9 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
     const reason = error instanceof Error ? error.message : String(error);
     logger.warn('redis is away: limits go on per worker, each with its share', { reason });
   };
-  const bounded = (args: [string, ...string[]], timeoutMs: number) => withTimeout(client.call(...args), timeoutMs);
+  const send = sender(client);
+  const ofRequest = patience(COMMAND_TIMEOUT_MS);
+  const ofReturn = patience(RETURN_TIMEOUT_MS);
   const probe = async () => {
     // One at a time: several that come back together would announce the same return several times.
     if (isClosing || isProbing || state === 'up' || client.status !== 'ready') return;
@@ -63,7 +63,7 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
       await Promise.all(returnWork.map((work) => work()));
       // A write, because a replica and a full Redis both answer PING. Within the time that a request would give it, because
       // a Redis that is merely too slow would come and go for ever.
-      await bounded(['SET', 'psa:probe', '1', 'PX', '60000'], COMMAND_TIMEOUT_MS);
+      await send(['SET', 'psa:probe', '1', 'PX', '60000'], ofRequest);
       logger.info(state === 'away' ? 'redis is back: limits are shared again' : 'redis is connected');
       state = 'up';
       contact.resolve();
@@ -80,21 +80,18 @@ export function connectRedis({ settings, logger }: { settings: RedisSettings; lo
 
   return {
     isAway: () => state !== 'up',
-    async command(...args) {
-      try {
-        return await bounded(args, state === 'up' ? COMMAND_TIMEOUT_MS : RETURN_TIMEOUT_MS);
-      } catch (error) {
+    command: (...args) =>
+      send(args, state === 'up' ? ofRequest : ofReturn).catch((error: unknown) => {
         if (!isNoScript(error)) goAway(error);
         throw error;
-      }
-    },
+      }),
     beforeReturn: (work) => void returnWork.push(work),
     firstContact: () => contact.promise,
     async close() {
       isClosing = true;
       clearInterval(timer);
       contact.resolve();
-      await withTimeout(client.quit(), COMMAND_TIMEOUT_MS).catch(() => client.disconnect());
+      await send(['QUIT'], ofRequest).catch(() => client.disconnect());
     },
   };
 }
@@ -103,8 +100,6 @@ type RedisSettings = Pick<Settings, 'REDIS_URL' | 'REDIS_HOST' | 'REDIS_PORT' | 
 
 function newClient(settings: RedisSettings): Redis {
   const options: Omit<RedisOptions, 'replyMapping'> = {
-    // One round trip carries the commands of all requests of one turn of the event loop.
-    enableAutoPipelining: true,
     // Commands of a dead connection fail at once instead of waiting for a next one: the local counters take over.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -123,27 +118,34 @@ function newClient(settings: RedisSettings): Redis {
   return new Redis({ ...options, ...password, host: settings.REDIS_HOST, port: settings.REDIS_PORT });
 }
 
+/**
+ * Returns a function that sends one command. Those of one turn of the event loop leave in one write. ioredis's
+ * auto-pipelining does so too, but costs more than the commands, and holds back the next turn's until these are answered.
+ */
+function sender(client: Redis) {
+  let held = '';
+  const flush = (connection: Redis['stream']) => {
+    connection.write(held);
+    held = '';
+  };
+  // What ioredis writes to in place of its connection. Commands made of texts come as text.
+  const turn = {
+    isPipeline: true,
+    destination: { redis: client },
+    write(command: unknown) {
+      if (held === '') setImmediate(flush, client.stream);
+      held += String(command);
+    },
+  } as const;
+  return function send([name, ...args]: readonly [string, ...string[]], watch: (command: Command) => void) {
+    const command = new Command(name, args, { replyEncoding: 'utf8' });
+    client.sendCommand(command, turn);
+    watch(command);
+    return command.promise as Promise<unknown>;
+  };
+}
+
 /** Redis forgot its scripts (restart, SCRIPT FLUSH): the store loads them again and retries, so it is no outage. */
 function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
-}
-
-/**
- * ioredis has a timeout of its own, but it does not cover what auto-pipelining holds back.
- *
- * A busy event loop runs its timers late and reads its sockets later still, so one timer that fires says more about us than
- * about Redis: the command may have left just now, and the answer may lie in the socket. Hence several short looks, each
- * of them a turn in which sockets are read. Idle, they take `timeoutMs`; under load, as many turns.
- */
-function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const giveUp = () => reject(new Error(`no answer within ${timeoutMs} ms`));
-  let looks = 0;
-  const look = () => {
-    if (++looks === LOOKS) setImmediate(giveUp);
-    else timer.refresh();
-  };
-  const timer = setTimeout(look, timeoutMs / LOOKS);
-  work.then(resolve, reject).finally(() => clearTimeout(timer));
-  return promise;
 }

@@ -173,6 +173,36 @@ describe('a window', () => {
   });
 });
 
+describe('a client over its limit', () => {
+  const address = '192.0.2.10';
+  const key = `psa:limit:anonymous:${address}`;
+
+  it('costs Redis next to nothing, however much it asks', async () => {
+    await flood(limit + 1, () => ask('/open/crm/x', { address }));
+    const before = Number(await redis.client.get(key));
+    const startedAt = performance.now();
+    expect(await flood(200, () => ask('/open/crm/x', { address }))).toEqual({ 429: 200 });
+    const seconds = Math.ceil((performance.now() - startedAt) / 1000);
+    // Some may be under way at once when a second has passed.
+    expect(Number(await redis.client.get(key)) - before).toBeLessThan(50 * seconds);
+  });
+
+  it('is let in again within a second when an operator resets its limit', async () => {
+    await flood(limit + 1, () => ask('/open/crm/x', { address }));
+    await redis.client.del(key);
+    const letIn = async () => (await ask('/open/crm/x', { address })).status === 200;
+    await until('an answer', letIn, { withinMs: 2000 });
+  });
+
+  it('is still told when to come back', async () => {
+    await flood(limit + 1, () => ask('/open/crm/x', { address }));
+    const refused = await ask('/open/crm/x', { address });
+    expect(rateLimitFields(refused.headers)).toMatchObject({ remaining: 0, quota: limit });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(890);
+    expect(reasonOf(refused)).toBe('rate_limited_ip');
+  });
+});
+
 describe('a client that nobody vouches for', () => {
   it('gains nothing by claiming 1,000 addresses', async () => {
     const env = { RATE_LIMIT_MAX_REQUESTS: '100', TRUST_PROXY: '192.0.2.100' };

@@ -28,8 +28,11 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
     }
     client.on('data', (bytes) => void (isSwallowed() || redis.write(bytes)));
     client.on('close', () => redis.destroy());
+    const answers: Buffer[] = [];
     redis.on('data', (bytes) => {
-      setTimeout(() => void (isSwallowed() || client.write(bytes)), delayMs);
+      // The oldest first, whichever timer fires: nothing overtakes on a connection, also when the delay gets shorter.
+      answers.push(bytes);
+      setTimeout(() => void (isSwallowed() || client.write(answers.shift() ?? '')), delayMs);
     });
     redis.on('close', () => void (isSwallowed() || client.destroy()));
   }).listen(0, '127.0.0.1');

@@ -16,9 +16,13 @@ function worker(id: string) {
   const errors: unknown[] = [];
   const metrics = openMetrics({
     breakers: () => ({}),
+    instances: () => ({}),
     isRedisAway: () => false,
     isReady: () => true,
     lostLogLines: () => 0,
+    openWebSockets: () => 0,
+    load: () => ({ limit: 0, underWay: 0 }),
+    concurrency: () => ({}),
     version: '1.0.0',
   });
   const { snapshot } = metrics;

@@ -20,7 +20,14 @@ function linkTo(answer: (command: string) => Promise<unknown>) {
 }
 
 const counterWith = (link: CounterLink) =>
-  sharedCounter({ link, prefix: 'test:', windowMs: 1000, workers: 2, now: () => 0 });
+  sharedCounter({
+    link,
+    prefix: 'test:',
+    limit: 10,
+    windowMs: 1000,
+    workers: 2,
+    time: { clock: () => 0, now: () => 0 },
+  });
 
 describe('sharedCounter', () => {
   it('sends nothing while the link is away, and counts with its share', async () => {
