@@ -83,7 +83,7 @@ function crossCheck(file: unknown): Complaint[] {
   for (const [index, unchecked] of (Array.isArray(routes) ? routes : []).entries()) {
     const route = gatewayFileSchema.shape.routes.element.safeParse(unchecked);
     if (!route.success) continue;
-    const { path, methods, upstream, stripPrefix, auth, roles } = route.data;
+    const { path, methods, upstream, stripPrefix, auth, roles, websocket } = route.data;
     const complain = (key: string, problem: string) => problems.push({ path: ['routes', index, key], problem });
     if (names.length > 0 && !names.includes(upstream)) {
       complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
@@ -92,6 +92,9 @@ function crossCheck(file: unknown): Complaint[] {
       complain('stripPrefix', `expected a beginning of ${path}`);
     }
     if (auth === 'none' && roles !== undefined) complain('roles', 'a route without a token has no roles to check');
+    if (websocket !== undefined && !methods.includes('GET')) {
+      complain('websocket', 'a WebSocket begins with GET, which this route does not take');
+    }
     const taken = new Map<number, string[]>();
     for (const method of methods) {
       const place = `${method} ${path.toLowerCase()}`;

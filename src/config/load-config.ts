@@ -57,7 +57,7 @@ function serviceDefaults(): Environment {
 
 /** Defaults of variables that are needed before, or beside, the validated settings. */
 function defaultOf(name: 'GATEWAY_CONFIG' | 'AUTH_SERVICE_URL' | 'CRM_SERVICE_URL' | 'TICKETS_SERVICE_URL'): string {
-  return environmentSchema.shape[name].parse(undefined);
+  return String(environmentSchema.shape[name].parse(undefined));
 }
 
 function reasonOf(error: unknown): string {

@@ -9,6 +9,8 @@ import {
   text,
   wholeNumber,
 } from './setting-kinds.ts';
+import { METHODS, milliseconds, timeout, upstream } from './upstream-schema.ts';
+import { websocket, websockets } from './websocket-schema.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -19,9 +21,9 @@ const MIN_SECRET_BYTES = 32;
 const port = { min: 0, max: 65_535 };
 const requests = { min: 1, max: 10_000_000, unit: 'requests' };
 const service = (name: string) =>
-  setting(parseHttpOrigin, {
-    description: `Where the ${name} service is reached. \`gateway.yaml\` refers to it.`,
-    expected: 'http(s)://host[:port] without a path',
+  listOf(parseHttpOrigin, {
+    description: `Where the ${name} service is reached. Several instances, comma-separated, share the requests. \`gateway.yaml\` refers to it.`,
+    expected: 'http(s)://host[:port] without a path; several with commas between',
   });
 
 /** Every environment variable that the gateway reads: type, bounds, default and description, once. */
@@ -117,54 +119,6 @@ export const environmentSchema = z.object({
 /** The environment after validation. */
 export type Settings = z.output<typeof environmentSchema>;
 
-const milliseconds = (fallback: number, description: string) =>
-  z.int().min(1).max(DAY_MS).default(fallback).describe(description);
-
-const status = z.int().min(100).max(599);
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-
-const breaker = z
-  .strictObject({
-    windowSeconds: z.int().min(1).max(3600).default(10).describe('Sliding window in which failures are counted.'),
-    minimumCalls: z.int().min(1).max(100_000).default(10).describe('Calls in the window before the breaker may open.'),
-    failurePercent: z.number().min(1).max(100).default(50).describe('Opens at this share of failures, or more.'),
-    openSeconds: z.int().min(1).max(3600).default(30).describe('Time during which the upstream is not called.'),
-    failureStatuses: z
-      .array(status)
-      .default([500, 502, 503, 504])
-      .describe('Answers that count as failures. They still pass to the client as they are.'),
-  })
-  .prefault({});
-
-const upstream = z.strictObject({
-  url: z
-    .string()
-    .transform((value, context) => {
-      const origin = parseHttpOrigin(value);
-      if (origin !== undefined) return origin;
-      context.issues.push({
-        code: 'custom',
-        message: 'expected http(s)://host[:port] without a path',
-        input: value,
-      });
-      return z.NEVER;
-    })
-    .describe('`http(s)://host[:port]`, or `${NAME}` for an environment variable that holds it.'),
-  connectTimeoutMs: milliseconds(1000, 'Longest wait for a connection.'),
-  headTimeoutMs: milliseconds(15_000, 'Longest wait for the response head once the request has been sent.'),
-  idleTimeoutMs: milliseconds(
-    30_000,
-    'Longest silence within a response body, not counting a client that reads slowly.',
-  ),
-  maxConnections: z.int().min(1).max(10_000).default(256).describe('Connections per worker.'),
-  breaker: breaker.describe('The circuit breaker of this upstream.'),
-  openApiPath: z
-    .string()
-    .regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, 'expected a path such as /openapi.json')
-    .optional()
-    .describe('Where the service describes itself (OpenAPI 3.0 or 3.1, JSON), for `/api-docs`.'),
-});
-
 /** Not the names that decide where a request goes or where it ends: a claim must not. */
 const headerName = z
   .string()
@@ -185,14 +139,21 @@ const route = z.strictObject({
     .optional()
     .describe('Removed from the path; the upstream is told in X-Forwarded-Prefix.'),
   methods: z
-    .array(z.enum(methods))
+    .array(z.enum(METHODS))
     .min(1)
-    .default([...methods])
+    .default([...METHODS])
     .describe('Others get 405.'),
   auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
   roles: z.array(z.string().min(1)).min(1).optional().describe('The caller needs one of these roles.'),
   countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
   maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
+  connectTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
+  headTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
+  idleTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
+  totalTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
+  websocket: websocket
+    .optional()
+    .describe('Lets clients open WebSockets here; `{}` takes the defaults. Without it none.'),
 });
 
 const server = z
@@ -201,6 +162,17 @@ const server = z
     maxHeaderCount: z.int().min(10).max(1000).default(100).describe('Header fields of one request.'),
     headersTimeoutMs: milliseconds(10_000, 'A client has this long to send its headers.'),
     requestTimeoutMs: milliseconds(300_000, 'A client has this long to send a whole request.'),
+    maxRequests: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(2000)
+      .describe('Requests that a worker works on at a time, each until the head of its answer. More get 503 at once.'),
+    maxLagMs: milliseconds(
+      50,
+      'When everything in a worker comes late by more, three times in a row at intervals of 100 ms, it takes fewer requests at a time until it has time to spare.',
+    ),
+    sendTimeoutMs: milliseconds(60_000, 'A client that takes nothing of its answer for this long is cut off.'),
     keepAliveTimeoutMs: milliseconds(
       65_000,
       "An idle connection is kept this long. Longer than nginx's upstream keepalive_timeout (60 s), or nginx may reuse a socket that the gateway is closing.",
@@ -227,6 +199,7 @@ const identity = z
 export const gatewayFileSchema = z.strictObject({
   server: server.describe('Bounds of the public listener.'),
   identity: identity.describe('How a token becomes identity headers.'),
+  websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
     .describe('The services behind the gateway, by name.'),
@@ -236,6 +209,5 @@ export const gatewayFileSchema = z.strictObject({
 /** `gateway.yaml` after validation. */
 export type GatewayFile = z.output<typeof gatewayFileSchema>;
 export type RouteSettings = GatewayFile['routes'][number];
-export type UpstreamSettings = GatewayFile['upstreams'][string];
-export type BreakerSettings = UpstreamSettings['breaker'];
+export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];

@@ -2,11 +2,17 @@ import type { RouteSettings } from '../config/schema.ts';
 import { gatewayDocument } from './gateway-document.ts';
 import { type DocsLogger, keptPart, silentPart } from './kept-part.ts';
 
+/** What is needed of an upstream's settings. Any of its instances may be asked. */
+interface DescribedUpstream {
+  readonly instances: readonly { readonly url: string }[];
+  readonly openApiPath?: string | undefined;
+}
+
 interface ApiDescriptionOptions {
   readonly title: string;
   readonly version: string;
   /** By name; those without `openApiPath` have nothing to read. */
-  readonly upstreams: Readonly<Record<string, { readonly url: string; readonly openApiPath?: string | undefined }>>;
+  readonly upstreams: Readonly<Record<string, DescribedUpstream>>;
   readonly routes: readonly RouteSettings[];
   readonly routeOf: (path: string, method: string) => RouteSettings | undefined;
   /** Milliseconds: `clock` is monotonic, `now` is since 1970. */
@@ -25,11 +31,11 @@ export interface ApiDescription {
 /** Reads the services' descriptions at once, so that one that fails later is known already, and then when asked. */
 export function apiDescription(options: ApiDescriptionOptions): ApiDescription {
   const closing = new AbortController();
-  const parts = Object.entries(options.upstreams).map(([service, { url, openApiPath }]) =>
-    openApiPath === undefined
-      ? silentPart(service)
-      : keptPart({ ...options, service, address: url + openApiPath, signal: closing.signal }),
-  );
+  const parts = Object.entries(options.upstreams).map(([service, { instances, openApiPath }]) => {
+    if (openApiPath === undefined) return silentPart(service);
+    const addresses = instances.map(({ url }) => url + openApiPath);
+    return keptPart({ ...options, service, addresses, signal: closing.signal });
+  });
   let text = '';
   let underWay: Promise<void> | undefined;
   const refresh = async () => {

@@ -21,8 +21,8 @@ export interface KeptPart {
 interface KeptPartOptions {
   /** Name of the upstream. */
   readonly service: string;
-  /** Where its description is read. */
-  readonly address: string;
+  /** Where its description is read: the first instance that answers is believed. */
+  readonly addresses: readonly string[];
   /** Gives up what is being read. */
   readonly signal: AbortSignal;
   readonly routes: readonly RouteSettings[];
@@ -74,10 +74,10 @@ export function keptPart(options: KeptPartOptions): KeptPart {
 }
 
 /** Reads a service's part; a text that has not changed costs no second look. */
-function partReader({ service, address, signal, routes, routeOf }: KeptPartOptions): () => Promise<PublicPart> {
+function partReader({ service, addresses, signal, routes, routeOf }: KeptPartOptions): () => Promise<PublicPart> {
   let last: { readonly text: string; readonly part: PublicPart } | undefined;
   return async function readPart() {
-    const text = await fetchText(address, { ...LIMITS, signal });
+    const text = await Promise.any(addresses.map((address) => fetchText(address, { ...LIMITS, signal })));
     if (last?.text !== text) {
       const document = readServiceDocument(JSON.parse(text));
       last = { text, part: publicPart({ service, document, routes, routeOf }) };
@@ -88,6 +88,7 @@ function partReader({ service, address, signal, routes, routeOf }: KeptPartOptio
 
 /** What fetch has to say stands in the cause. */
 function why(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(why).join('; ');
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   const more = cause instanceof Error ? `: ${(cause as NodeJS.ErrnoException).code ?? cause.message}` : '';

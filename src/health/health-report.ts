@@ -16,6 +16,8 @@ export interface HealthSources {
   readonly isRedisAway: () => boolean;
   readonly areLogsFailing: () => boolean;
   readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
+  /** Of each upstream that has a breaker. */
+  readonly instances: () => Readonly<Record<string, readonly { readonly state: string }[]>>;
   /** Seconds since the worker started. */
   readonly uptimeSeconds: () => number;
 }
@@ -34,15 +36,16 @@ export interface HealthReport {
 
 /**
  * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
- * on record, and an open breaker is one service.
+ * on record, and an open breaker, or a service without a healthy instance, is one service.
  */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
   const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
-  const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => [
-    name,
-    { status: state === 'CLOSED' ? 'up' : 'down', breaker: state },
-  ]);
+  const instances = sources.instances();
+  const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => {
+    const isServed = instances[name]?.some((instance) => instance.state === 'healthy') !== false;
+    return [name, { status: isServed && state === 'CLOSED' ? 'up' : 'down', breaker: state }];
+  });
   const dependencies = { redis, logs, ...Object.fromEntries(upstreams) };
   return {
     status: statusOf(sources.isReady(), Object.values(dependencies)),

@@ -13,6 +13,8 @@ export interface WorkerDetails {
   /** Milliseconds, since the last look. */
   readonly eventLoopDelay: { readonly mean: number; readonly p99: number; readonly max: number };
   readonly circuitBreakers: Readonly<Record<string, object>>;
+  /** By upstream: each instance with its state. */
+  readonly instances: Readonly<Record<string, readonly object[]>>;
 }
 
 interface WorkerDetailsSources {
@@ -23,6 +25,7 @@ interface WorkerDetailsSources {
   readonly uptimeSeconds: () => number;
   readonly memory: () => { rss: number; heapUsed: number; external: number };
   readonly breakers: () => Readonly<Record<string, object>>;
+  readonly instances: () => Readonly<Record<string, readonly object[]>>;
 }
 
 const NANOSECONDS_PER_MS = 1e6;
@@ -50,6 +53,7 @@ export function workerDetails(sources: WorkerDetailsSources): () => WorkerDetail
       memory: { rss, heapUsed, external },
       eventLoopDelay,
       circuitBreakers: sources.breakers(),
+      instances: sources.instances(),
     };
   };
 }

@@ -1,3 +1,4 @@
+import type { Reason } from '../problem/catalog.ts';
 import { Problem } from '../problem/problem.ts';
 import type { Outcome } from './forward.ts';
 
@@ -7,6 +8,9 @@ import type { Outcome } from './forward.ts';
  */
 export type Verdict = 'success' | 'failure' | 'ignored';
 
+/** Refusals of ours: the upstream was not called. */
+const UNCALLED: ReadonlySet<Reason> = new Set(['breaker_open', 'no_healthy_upstream']);
+
 /** The verdict on an answer: a 4xx is a healthy service saying no. */
 export function verdictOnOutcome(outcome: Outcome, failureStatuses: readonly number[]): Verdict {
   return failureStatuses.includes(outcome.status) ? 'failure' : 'success';
@@ -14,5 +18,6 @@ export function verdictOnOutcome(outcome: Outcome, failureStatuses: readonly num
 
 /** The verdict on a call without an answer. Only what the upstream caused counts against it. */
 export function verdictOnError(error: unknown): Verdict {
-  return error instanceof Problem && error.source === 'upstream' ? 'failure' : 'ignored';
+  const isCalled = error instanceof Problem && error.source === 'upstream' && !UNCALLED.has(error.reason);
+  return isCalled ? 'failure' : 'ignored';
 }

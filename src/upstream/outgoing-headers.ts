@@ -16,7 +16,11 @@ export const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /** Headers that only the gateway may set. A client's copy is removed, however it is spelled. */
-const OURS = new Set(['host', 'expect', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent']);
+const OURS = new Set([
+  ...['host', 'expect', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent'],
+  // CGI makes it HTTP_PROXY, through which programs would send their own requests. @see CVE-2016-5385
+  'proxy',
+]);
 
 /** With these, some frameworks serve another path or method than the one whose policy was checked. */
 const REROUTING = new Set([
@@ -38,10 +42,16 @@ const OUR_PREFIX = /^x-(?:user|tenant|auth|gateway|forwarded)-/;
  */
 export function outgoingHeaders(identityHeaders: readonly string[]): (req: IncomingMessage) => string[] {
   const identity = new Set(identityHeaders.map(fold));
-  const isOurs = (name: string) => {
+  const isOurs = remembered((name: string) => {
     const folded = fold(name);
-    return OURS.has(folded) || identity.has(folded) || OUR_PREFIX.test(folded) || REROUTING.has(folded);
-  };
+    return (
+      OURS.has(folded) ||
+      identity.has(folded) ||
+      OUR_PREFIX.test(folded) ||
+      REROUTING.has(folded) ||
+      isAlias(name, folded)
+    );
+  });
   return function outgoingHeaders(req) {
     const { client, requestId, traceId, traceparent, route, caller } = contextOf(req);
     const named = connectionOptions(req.headers.connection);
@@ -63,6 +73,11 @@ export function outgoingHeaders(identityHeaders: readonly string[]): (req: Incom
   };
 }
 
+/** Another spelling of what frames a message or belongs to one connection, such as `Transfer_Encoding`. */
+function isAlias(name: string, folded: string): boolean {
+  return name !== folded && (hopByHop.has(folded) || folded === 'content-length');
+}
+
 /** The header names that a `Connection` header declares to be of this connection only. */
 export function connectionOptions(connection: string | undefined): ReadonlySet<string> | undefined {
   // The two values that almost every message has name no header.
@@ -73,6 +88,20 @@ export function connectionOptions(connection: string | undefined): ReadonlySet<s
       .split(',')
       .map((option) => option.trim()),
   );
+}
+
+/** Clients send the same few names all day. Strangers' inventions are not kept. */
+const MAX_REMEMBERED_NAMES = 500;
+
+function remembered(isTrueOf: (name: string) => boolean): (name: string) => boolean {
+  const verdicts = new Map<string, boolean>();
+  return (name) => {
+    const known = verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict = isTrueOf(name);
+    if (verdicts.size < MAX_REMEMBERED_NAMES) verdicts.set(name, verdict);
+    return verdict;
+  };
 }
 
 /** CGI, WSGI and PHP read `X_User_Id` and `X.User.Id` as `X-User-Id`, and some servers any other sign too. So do we. */

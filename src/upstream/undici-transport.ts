@@ -1,85 +1,74 @@
 import type { IncomingMessage } from 'node:http';
-import { buildConnector, type Dispatcher, Pool } from 'undici';
-import type { UpstreamSettings } from '../config/schema.ts';
-import { contextOf } from '../context.ts';
+import type { Dispatcher } from 'undici';
+import { contextOf, upgradeOf } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
+import type { WebSocketPart } from './answer-upgrade.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 import { Exchange } from './exchange.ts';
 import type { Forward, Outcome } from './forward.ts';
 
-/** A connection pool to one upstream and the `Forward` that uses it. */
+/** A way to one instance, and how busy it is. */
 export interface Transport {
   readonly forward: Forward;
-  /** Ends every connection at once. It comes after the drain: whatever is still busy then has no client any more. */
-  close(): Promise<void>;
+  /** Requests under way, those whose answer is still streaming included. */
+  underWay(): number;
+  /** Whether it has a connection for one more. WebSockets have connections of their own. */
+  hasRoom(): boolean;
 }
 
 interface TransportOptions {
-  readonly settings: UpstreamSettings;
+  readonly origin: string;
+  readonly pool: ConnectionPool;
+  readonly maxConnections: number;
   readonly outgoingHeaders: (req: IncomingMessage) => string[];
+  /** A client that takes nothing of its answer for so long is cut off. */
+  readonly sendTimeoutMs: number;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
+  readonly webSockets: WebSocketPart;
+  /** An answer has ended: whole, or broken off after its head. */
+  readonly onAnswered: (isWhole: boolean) => void;
 }
 
-/** Forwards through a pool of kept-alive connections. */
-export function undiciTransport({ settings, outgoingHeaders, clock }: TransportOptions): Transport {
-  const pool = poolTo(settings);
-  // A repeated call gets a connection of its own: the next idle one may be as stale as the first.
-  const unkept = poolTo(settings, { pipelining: 0 });
-  const isFull = () => pool.stats.running >= settings.maxConnections;
+/** Forwards over the connections of a pool. */
+export function undiciTransport(options: TransportOptions): Transport {
+  const { origin, pool, maxConnections, outgoingHeaders, sendTimeoutMs, clock, webSockets, onAnswered } = options;
+  let underWay = 0;
+  let upgraded = 0;
+  const shared = {
+    origin,
+    sendTimeoutMs,
+    clock,
+    webSockets,
+    onAnswered,
+    onUpgraded() {
+      upgraded++;
+    },
+    onOver(wasUpgraded: boolean) {
+      underWay--;
+      if (wasUpgraded) upgraded--;
+    },
+  };
   const forward: Forward = (req, res) =>
     new Promise<Outcome>((resolve, reject) => {
       // It left while an earlier stage was waiting; nothing would tell us a second time.
       if (res.destroyed) throw new Problem('client_closed');
-      const exchange = new Exchange({ req, res, settings, clock, isFull, resolve, reject });
+      const exchange = new Exchange({ ...shared, req, res, resolve, reject });
+      underWay++;
       try {
-        const options = {
-          path: exchange.path,
-          method: req.method as Dispatcher.HttpMethod,
-          headers: outgoingHeaders(req),
-          body: exchange.body.stream,
-        };
+        const headers = outgoingHeaders(req);
+        // How long we shall wait for the head, so that the service need not work for nobody.
+        headers.push('x-gateway-timeout-ms', String(Math.max(1, Math.ceil(exchange.headMs))));
+        const { path, body, idleMs } = exchange;
+        const method = req.method as Dispatcher.HttpMethod;
+        const upgrade = upgradeOf(req) === undefined ? null : 'websocket';
         const isRepeated = contextOf(req).upstream?.retries !== undefined;
-        (isRepeated ? unkept : pool).dispatch(options, exchange);
+        const connections = isRepeated ? pool.fresh() : pool.kept();
+        connections.dispatch({ path, method, headers, body, upgrade, bodyTimeout: idleMs }, exchange);
+        exchange.dispatched();
       } catch (error) {
         exchange.fail(error);
       }
     });
-  return {
-    forward,
-    async close() {
-      await Promise.all([pool.destroy(), unkept.destroy()]);
-    },
-  };
-}
-
-function poolTo(settings: UpstreamSettings, options: Pool.Options = {}): Pool {
-  return new Pool(settings.url, {
-    connections: settings.maxConnections,
-    // HTTP/1.1 is what all of this is made for and tested with; undici would take HTTP/2 from whoever offers it over TLS.
-    connect: withPlainResets(buildConnector({ timeout: settings.connectTimeoutMs, allowH2: false })),
-    bodyTimeout: settings.idleTimeoutMs,
-    // The deadline for the head is our own: it starts when the request has been sent, and is exact.
-    headersTimeout: 0,
-    // Shorter than the 5 s after which Node's servers close an idle connection, so that we close it first.
-    keepAliveTimeout: 4000,
-    keepAliveMaxTimeout: 60_000,
-    maxHeaderSize: 32_768,
-    ...options,
-  });
-}
-
-/**
- * undici takes `ECONNRESET` for the end of a body without a length, and lets it fail requests that only wait for the idle
- * connection it comes from. As a socket error of undici's own it is a failure, and of the request under way alone.
- */
-function withPlainResets(connect: buildConnector.connector): buildConnector.connector {
-  return function connectWithPlainResets(options, callback) {
-    connect(options, (...result) => {
-      // Before undici listens itself, so that it sees the code as we leave it.
-      result[1]?.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET';
-      });
-      callback(...result);
-    });
-  };
+  return { forward, underWay: () => underWay, hasRoom: () => underWay - upgraded < maxConnections };
 }

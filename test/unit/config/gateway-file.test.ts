@@ -72,7 +72,7 @@ routes:
 
   it('takes the URL of a service from the environment, from .env, or its default', () => {
     const file = minimalFile.replace(/http:.*/, '${CRM_SERVICE_URL}');
-    const urlOf = (sources: object) => configOf({ file, ...sources }).gateway.upstreams.crm?.url;
+    const urlOf = (sources: object) => configOf({ file, ...sources }).gateway.upstreams.crm?.instances[0]?.url;
     expect(urlOf({})).toBe('http://localhost:3002');
     expect(urlOf({ envFile: 'CRM_SERVICE_URL=http://b:1\n' })).toBe('http://b:1');
     expect(urlOf({ envFile: 'CRM_SERVICE_URL=http://b:1\n', environment: { CRM_SERVICE_URL: 'http://c:2' } })).toBe(

@@ -1,20 +1,27 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { BoundedBody } from '../../../src/upstream/bounded-body.ts';
-import { boundedBody } from '../../../src/upstream/bounded-body.ts';
+import { type BoundedBody, declaredBytes, heldBody, noBody, streamedBody } from '../../../src/upstream/bounded-body.ts';
 
 const chunked = { 'transfer-encoding': 'chunked' };
+const ten = { 'content-length': '10' };
 
 function request(headers: Record<string, string>): IncomingMessage {
   return Object.assign(new IncomingMessage(new Socket()), { headers });
 }
 
+/** The stream that a body is sent from. */
+function streamOf({ content }: BoundedBody): Readable {
+  if (content instanceof Readable) return content;
+  throw new Error('the body is no stream');
+}
+
 /** Reads a body to its end. */
-async function read({ stream }: BoundedBody): Promise<string> {
+async function read(body: BoundedBody): Promise<string> {
   let text = '';
-  for await (const chunk of stream ?? []) text += String(chunk);
+  for await (const chunk of streamOf(body)) text += String(chunk);
   return text;
 }
 
@@ -24,69 +31,126 @@ function complete(req: IncomingMessage): void {
   req.push(null);
 }
 
-describe('the body of a request', () => {
-  it.each([{}, { 'content-length': '0' }])('is none with the headers %p', (headers: Record<string, string>) => {
-    const body = boundedBody(request(headers), 10);
-    expect(body.stream).toBeNull();
-    expect(body.isWaitingForClient()).toBe(false);
+describe('the declared length of a body', () => {
+  it.each([
+    [{}, 0],
+    [{ 'content-length': '0' }, 0],
+    [ten, 10],
+    [chunked, undefined],
+  ])('is read from the headers %p', (headers: Record<string, string>, bytes) => {
+    expect(declaredBytes(request(headers), 10)).toBe(bytes);
   });
 
-  it('of a declared length is the request itself', () => {
-    const req = request({ 'content-length': '10' });
-    expect(boundedBody(req, 10).stream).toBe(req);
-  });
-
-  it('of a declared length above the limit is refused at once, with the limit in words', () => {
-    const refused = () => boundedBody(request({ 'content-length': '11' }), 10);
+  it('above the limit is refused at once, with the limit in words', () => {
+    const refused = () => declaredBytes(request({ 'content-length': '11' }), 10);
     expect(refused).toThrow(expect.objectContaining({ reason: 'body_too_large', headers: { Connection: 'close' } }));
     expect(refused).toThrow('10 bytes');
   });
+});
 
-  it('in chunks passes up to the limit', async () => {
-    const req = request(chunked);
-    const body = boundedBody(req, 10);
+describe('a request without a body', () => {
+  it('has nothing to send, and can be sent again', () => {
+    const body = noBody(request({}));
+    expect(body.content).toBeNull();
+    expect(body.isWhole()).toBe(true);
+    expect(body.isWaitingForClient()).toBe(false);
+  });
+});
+
+describe('a body that is streamed', () => {
+  it.each([chunked, ten])('passes up to the limit (%p)', async (headers: Record<string, string>) => {
+    const req = request(headers);
+    const body = streamedBody(req, 10);
     for (const chunk of ['01234', '56789']) req.push(chunk);
     complete(req);
     expect(await read(body)).toBe('0123456789');
   });
 
-  it('in chunks fails with the first byte above the limit', async () => {
+  it('fails with the first byte above the limit', async () => {
     const req = request(chunked);
-    const body = boundedBody(req, 10);
+    const body = streamedBody(req, 10);
     for (const chunk of ['01234', '56789', '!']) req.push(chunk);
     await expect(read(body)).rejects.toMatchObject({ reason: 'body_too_large', status: 413 });
   });
 
-  it('in chunks fails as client_closed when the request ends before it', async () => {
+  it('fails as client_closed when the request ends before it', async () => {
     const req = request(chunked);
-    const { stream } = boundedBody(req, 10);
+    const body = streamedBody(req, 10);
     req.push('01234');
     req.destroy();
-    await expect(finished(stream as IncomingMessage)).rejects.toMatchObject({ reason: 'client_closed' });
+    await expect(finished(streamOf(body))).rejects.toMatchObject({ reason: 'client_closed' });
   });
 
-  it.each([chunked, { 'content-length': '10' }])(
+  it('is whole until the first byte has been taken', async () => {
+    const req = request(chunked);
+    const body = streamedBody(req, 10);
+    req.push('01234');
+    await new Promise(setImmediate);
+    expect(body.isWhole()).toBe(true);
+    complete(req);
+    await read(body);
+    expect(body.isWhole()).toBe(false);
+  });
+
+  it('is not whole once it was given up', () => {
+    const body = streamedBody(request(chunked), 10);
+    streamOf(body).destroy();
+    expect(body.isWhole()).toBe(false);
+  });
+
+  it.each([chunked, ten])('leaves the request alone when it is given up (%p)', (headers: Record<string, string>) => {
+    const req = request(headers);
+    streamOf(streamedBody(req, 10)).destroy();
+    expect(req.destroyed).toBe(false);
+  });
+
+  it.each([chunked, ten])(
     'waits for the client while it is read, and for the upstream while it is paused (%p)',
     (headers: Record<string, string>) => {
       const req = request(headers);
-      const { stream, isWaitingForClient } = boundedBody(req, 10);
-      stream?.resume();
-      expect(isWaitingForClient()).toBe(true);
-      stream?.pause();
-      expect(isWaitingForClient()).toBe(false);
-      stream?.resume();
+      const body = streamedBody(req, 10);
+      const stream = streamOf(body);
+      stream.resume();
+      expect(body.isWaitingForClient()).toBe(true);
+      stream.pause();
+      expect(body.isWaitingForClient()).toBe(false);
+      stream.resume();
       req.complete = true;
-      expect(isWaitingForClient()).toBe(false);
+      expect(body.isWaitingForClient()).toBe(false);
     },
   );
 
-  it.each([chunked, { 'content-length': '10' }, {}])(
-    'raises no error that nobody hears, which would end the process (%p)',
-    (headers: Record<string, string>) => {
-      const req = request(headers);
-      const { stream } = boundedBody(req, 10);
-      expect(() => req.emit('error', new Error('aborted'))).not.toThrow();
-      expect(() => stream?.emit('error', new Error('aborted'))).not.toThrow();
-    },
-  );
+  it('raises no error that nobody hears, which would end the process', () => {
+    const req = request(chunked);
+    const stream = streamOf(streamedBody(req, 10));
+    expect(() => req.emit('error', new Error('aborted'))).not.toThrow();
+    expect(() => stream.emit('error', new Error('aborted'))).not.toThrow();
+  });
+});
+
+describe('a body that is held', () => {
+  it('is there as a whole, and stays so', async () => {
+    const req = request(ten);
+    const held = heldBody(req);
+    for (const chunk of ['01234', '56789']) req.push(Buffer.from(chunk));
+    complete(req);
+    const body = await held;
+    expect(body.content).toEqual(Buffer.from('0123456789'));
+    expect(body.isWhole()).toBe(true);
+    expect(body.isWaitingForClient()).toBe(false);
+  });
+
+  it('is client_closed when the client leaves before its end', async () => {
+    const req = request(ten);
+    const held = heldBody(req);
+    req.push(Buffer.from('01234'));
+    req.destroy();
+    await expect(held).rejects.toMatchObject({ reason: 'client_closed' });
+  });
+
+  it.each([noBody, heldBody])('raises no error that nobody hears (%p)', (body) => {
+    const req = request(ten);
+    void body(req);
+    expect(() => req.emit('error', new Error('aborted'))).not.toThrow();
+  });
 });
