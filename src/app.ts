@@ -1,4 +1,5 @@
-import express, { type Express } from 'express';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import express from 'express';
 import { authenticate, callerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
 import { callerFromClaims } from './auth/identity-headers.ts';
@@ -8,27 +9,37 @@ import { verifyToken } from './auth/verify-token.ts';
 import { allowOrigins } from './browser/allow-origins.ts';
 import { securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
+import { contextOf } from './context.ts';
 import { answerDocs } from './docs/answer-docs.ts';
 import { apiDescription } from './docs/api-description.ts';
 import { answerHealth } from './health/answer-health.ts';
 import { type WorkerDetails, workerDetails } from './health/worker-details.ts';
 import { accessLog } from './observe/access-log.ts';
 import { beginRequest } from './observe/begin-request.ts';
+import { lineOfRefusal } from './observe/line-of-refusal.ts';
 import type { AccessLine, Logger } from './observe/logger.ts';
 import { openMetrics, type Snapshot } from './observe/metrics.ts';
+import { randomHex } from './observe/trace-context.ts';
+import { type Door, shedLoad } from './overload/shed-load.ts';
 import { answerProblem } from './problem/answer-problem.ts';
+import { addressKey } from './rate-limit/address-key.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
 import { type CounterLink, sharedCounter } from './rate-limit/shared-counter.ts';
 import { checkRequest } from './route/check-request.ts';
 import { matchRoute, routeFinder } from './route/match-route.ts';
+import { normalisePath } from './route/normalise-path.ts';
 import { requireRoute } from './route/require-route.ts';
 import { callUpstream } from './upstream/call-upstream.ts';
-import { forwardWith } from './upstream/forward.ts';
+import { connectUpstream } from './upstream/connect-upstream.ts';
+import type { Resolve } from './upstream/follow-addresses.ts';
 import { outgoingHeaders } from './upstream/outgoing-headers.ts';
-import { undiciTransport } from './upstream/undici-transport.ts';
-import { withBreaker } from './upstream/with-breaker.ts';
-import { withRetry } from './upstream/with-retry.ts';
+import { checkHandshake } from './websocket/check-handshake.ts';
+import { faultOfAnswer } from './websocket/handshake.ts';
+import { isHandshakeOf } from './websocket/is-handshake.ts';
+import { limitWebSockets } from './websocket/limit-websockets.ts';
+import { takeSubprotocolToken } from './websocket/take-subprotocol-token.ts';
+import { type WebSockets, webSockets } from './websocket/websockets.ts';
 
 /** What the process lends the pipeline. */
 export interface AppOptions {
@@ -47,16 +58,22 @@ export interface AppOptions {
   readonly allWorkers: () => Promise<readonly WorkerDetails[]>;
   /** Milliseconds: `clock` is monotonic, for durations; `now` is since 1970, for dates. */
   readonly time: { readonly clock: () => number; readonly now: () => number };
+  /** Where the hosts of the upstreams are. */
+  readonly resolve: Resolve;
 }
 
 /** The pipeline with its connections to the upstreams. */
 export interface App {
-  readonly handle: Express;
+  readonly handle: RequestListener;
   /** What this worker knows of itself. */
   readonly details: () => WorkerDetails;
   readonly metrics: () => Promise<Snapshot>;
   /** Puts on record what the pipeline never sees. */
   readonly record: (line: AccessLine) => void;
+  /** Whether a request leaves HTTP if all goes well, asked before any stage has run; undefined if none does. */
+  readonly isHandshake: ((req: IncomingMessage) => boolean) | undefined;
+  /** Closes the WebSockets: their clients come back, to another worker. */
+  closeWebSockets(): void;
   /** Closes the connections to the upstreams, once no request needs them. */
   close(): Promise<void>;
 }
@@ -65,11 +82,18 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { logger, time, config } = options;
   const { gateway, settings } = config;
-  const upstreams = connectUpstreams(options);
+  const sockets = webSockets({ limits: gateway.websockets, clock: time.clock });
+  const upstreams = connectUpstreams(options, { ...sockets, isLate: () => door.isLate() });
   const counting = countersOf(options);
   const health = healthOf(options, upstreams);
   const docs = docsOf(options);
-  const metrics = openMetrics({ ...health.sources, lostLogLines: logger.lostLines });
+  const metrics = openMetrics({
+    ...health.sources,
+    lostLogLines: logger.lostLines,
+    openWebSockets: sockets.openCount,
+    load: () => door.report(),
+    concurrency: upstreams.concurrency,
+  });
   // Log and metrics are fed with the same line, so they can't tell different stories.
   const record = (line: AccessLine) => {
     logger.access(line);
@@ -94,7 +118,19 @@ export function createApp(options: AppOptions): App {
   // Queries pass through unread: no stage looks at them, so none has to parse them.
   app.set('query parser', false);
   app.set('trust proxy', settings.TRUST_PROXY);
+  // express-rate-limit asks for it each time, and Express would read the headers each time.
+  Object.defineProperty(app.request, 'ip', { get: ipOf });
 
+  const setSecurityHeaders = securityHeaders();
+
+  // Before everything: under overload, what is done for a request before it is refused is taken from those that are served.
+  const door = shedLoad({
+    handle: app,
+    settings: gateway.server,
+    newRequestId: () => randomHex(16),
+    decorate: (res) => setSecurityHeaders(res.req as express.Request, res as express.Response, () => undefined),
+    onRefusal: (refusal) => record(lineOfRefusal(refusal, app)),
+  });
   // Gives every later line, log and answer the request's id.
   app.use(beginRequest({ isTrustedProxy: app.get('trust proxy fn'), clock: time.clock }));
   // Armed before anything can refuse, so that every refusal is on record.
@@ -111,6 +147,8 @@ export function createApp(options: AppOptions): App {
   app.use(allowOrigins(settings.ALLOWED_ORIGINS ?? []));
   // Before authentication and limits, whose rules depend on the route.
   app.use(matchRoute({ routes: gateway.routes }));
+  // Before authentication: a browser's WebSocket has its token among the subprotocols.
+  app.use(takeSubprotocolToken());
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ callerOfToken }));
   // Before every refusal below, so that guessing paths and tokens is counted.
@@ -118,37 +156,68 @@ export function createApp(options: AppOptions): App {
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
   app.use(requireRoute());
   app.use(authorize());
-  app.use(callUpstream({ forwards: upstreams.forwards }));
+  // Behind every check of an ordinary request, which a handshake is until it is answered.
+  app.use(checkHandshake({ origins: settings.ALLOWED_ORIGINS }));
+  app.use(limitWebSockets({ websockets: sockets, keyOfAddress: addressKey }));
+  app.use(callUpstream({ forwards: upstreams.forwards, onIdle: door.release }));
   // Express finds it by its four parameters. The only place where an error becomes a response.
   app.use(answerProblem({ logger }));
 
   const close = async () => {
+    door.close();
     docs.close();
+    sockets.cut();
     await upstreams.close();
   };
-  return { handle: app, details: health.details, metrics: metrics.snapshot, record, close };
+  return {
+    handle: door.handle,
+    details: health.details,
+    metrics: metrics.snapshot,
+    record,
+    isHandshake: isHandshakeOf({ routes: gateway.routes, routeOf: routeFor(gateway.routes) }),
+    closeWebSockets: sockets.close,
+    close,
+  };
 }
 
-/** Each upstream's way: a breaker round a retry round the proxy round a pool of connections. */
-function connectUpstreams({ config, logger, time }: AppOptions) {
-  const { upstreams, identity } = config.gateway;
+/** The route that a GET of this path will find, before any stage has looked at it. */
+function routeFor(routes: Config['gateway']['routes']) {
+  const find = routeFinder(routes);
+  return (target: string) => {
+    const { path } = { path: '', ...normalisePath(target) };
+    return find(path)?.entries.find(({ methods }) => methods.includes('GET'));
+  };
+}
+
+function connectUpstreams(
+  { config, logger, time, resolve }: AppOptions,
+  { open, isLate }: Pick<WebSockets, 'open'> & Pick<Door, 'isLate'>,
+) {
+  const { upstreams, identity, routes, server } = config.gateway;
   const headers = outgoingHeaders(Object.keys(identity.headers));
   const connected = Object.entries(upstreams).map(([name, settings]) => {
-    const transport = undiciTransport({ settings, outgoingHeaders: headers, clock: time.clock });
-    const breaker = withBreaker(withRetry(forwardWith(transport.forward, { target: settings.url })), {
+    const own = routes.filter(({ upstream }) => upstream === name);
+    return connectUpstream({
       name,
-      settings: settings.breaker,
+      settings,
+      connectTimeoutMs: Math.max(...own.map((route) => route.connectTimeoutMs ?? 0), settings.connectTimeoutMs),
+      sendTimeoutMs: server.sendTimeoutMs,
+      outgoingHeaders: headers,
+      webSockets: { faultOfAnswer, open },
+      resolve,
       clock: time.clock,
-      onChange: (state) => logger.warn(`circuit breaker of ${name} is ${state}`, { upstream: name, state }),
+      isLate,
+      random: Math.random,
+      logger,
     });
-    return { name, transport, breaker };
   });
   return {
-    forwards: new Map(connected.map(({ name, breaker }) => [name, breaker.forward])),
+    forwards: new Map(connected.map(({ name, forward }) => [name, forward])),
     breakers: () => Object.fromEntries(connected.map(({ name, breaker }) => [name, breaker.report()])),
+    instances: () => Object.fromEntries(connected.map(({ name, instances }) => [name, instances()])),
+    concurrency: () => Object.fromEntries(connected.map(({ name, concurrency }) => [name, concurrency()])),
     async close() {
-      for (const { breaker } of connected) breaker.close();
-      await Promise.all(connected.map(({ transport }) => transport.close()));
+      await Promise.all(connected.map((upstream) => upstream.close()));
     },
   };
 }
@@ -169,28 +238,36 @@ function docsOf({ config, worker, logger, time }: AppOptions) {
   });
 }
 
+/** What Express calls `req.ip`, as the first stage has found it. */
+function ipOf(this: express.Request): string {
+  return contextOf(this).client.address;
+}
+
 function countersOf({ config, redis, worker, time }: AppOptions) {
   const { settings } = config;
   const windowMs = settings.RATE_LIMIT_WINDOW_MS;
-  const counter = (prefix: string) =>
-    sharedCounter({
+  const limitOf = (name: string, limit: number) => ({
+    limit,
+    counter: sharedCounter({
       link: redis,
-      prefix: `psa:limit:${prefix}:`,
+      prefix: `psa:limit:${name}:`,
+      limit,
       windowMs,
       workers: worker.siblings,
-      now: time.now,
-    });
+      time,
+    }),
+  });
   return {
     windowMs,
-    anonymous: { counter: counter('anonymous'), limit: settings.RATE_LIMIT_MAX_REQUESTS },
-    user: { counter: counter('user'), limit: settings.USER_RATE_LIMIT_MAX },
-    loginFailures: { counter: counter('login-failures'), limit: settings.AUTH_RATE_LIMIT_MAX },
+    anonymous: limitOf('anonymous', settings.RATE_LIMIT_MAX_REQUESTS),
+    user: limitOf('user', settings.USER_RATE_LIMIT_MAX),
+    loginFailures: limitOf('login-failures', settings.AUTH_RATE_LIMIT_MAX),
   };
 }
 
 function healthOf(
   { config, redis, logger, worker, isReady, memory, time }: AppOptions,
-  { breakers }: ReturnType<typeof connectUpstreams>,
+  { breakers, instances }: ReturnType<typeof connectUpstreams>,
 ) {
   const startedAt = time.clock();
   const common = {
@@ -198,6 +275,7 @@ function healthOf(
     isRedisAway: redis.isAway,
     areLogsFailing: logger.isFailing,
     breakers,
+    instances,
     uptimeSeconds: () => (time.clock() - startedAt) / 1000,
   };
   return {

@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { RouteSettings } from './config/schema.ts';
 import type { Reason } from './problem/catalog.ts';
 import type { Problem } from './problem/problem.ts';
@@ -37,13 +39,36 @@ export interface MatchedRoute {
 /** What happened at the upstream, for the access log. */
 export interface UpstreamTrace {
   readonly name: string;
+  /** Origin of the instance that was asked last. */
+  instance?: string;
   status?: number;
   /** From the start of the call to the response head, in milliseconds. */
   headMs?: number;
   /** Set when the response was cut after its head had been sent. */
   isTruncated?: boolean;
+  /** Further tries, after the first. */
   retries?: number;
 }
+
+/** A valid handshake of a WebSocket, behind which its client waits for the answer. */
+export interface Upgrade {
+  /** Whether bytes came with it that are no part of it. */
+  readonly hasEarlyBytes: boolean;
+  /** The client's connection, from now on the taker's to look after: no parser reads it any more. */
+  take(): Socket;
+}
+
+/** Why a WebSocket ended: both ends agreed, one of them was gone, or the gateway ended it. */
+export const webSocketEnds = [
+  'closed',
+  'client_left',
+  'upstream_left',
+  'idle',
+  'unanswered_ping',
+  'protocol_error',
+  'draining',
+] as const;
+export type WebSocketEnd = (typeof webSocketEnds)[number];
 
 /** What the stages know of one request. Each field is written by one stage, named in its comment, and read by later ones. */
 export interface RequestContext {
@@ -65,18 +90,24 @@ export interface RequestContext {
   caller: Caller | undefined;
   /** Why there is no caller; thrown by `authorize` if the route needs one. */
   authProblem: Problem | undefined;
+  /* take-subprotocol-token: what the answer to a handshake names if the service names nothing. */
+  subprotocol?: string;
   /* call-upstream */
   upstream: UpstreamTrace | undefined;
+  /** When it became a WebSocket, and that has ended. */
+  webSocketEnd?: WebSocketEnd;
   /* answer-problem */
   reason: Reason | undefined;
 }
 
 const key = Symbol('request context');
 const waits = Symbol('client waits for 100 Continue');
+const upgrades = Symbol('handshake of a WebSocket');
 
 interface WithContext {
   [key]?: RequestContext;
   [waits]?: true;
+  [upgrades]?: Upgrade;
 }
 
 /** Attaches the context to a request, once, at the beginning of the pipeline. */
@@ -104,11 +135,23 @@ export function isExpectingContinue(req: IncomingMessage): boolean {
   return (req as WithContext)[waits] === true;
 }
 
+/** Marks a request as the handshake of a WebSocket. The listener knows it before any stage runs. */
+export function markUpgrade(req: IncomingMessage, upgrade: Upgrade): void {
+  (req as WithContext)[upgrades] = upgrade;
+}
+
+/** The handshake that a request is; undefined for all others, whatever they ask for. */
+export function upgradeOf(req: IncomingMessage): Upgrade | undefined {
+  return (req as WithContext)[upgrades];
+}
+
+const HOST = /^(?:[A-Za-z0-9._-]{1,255}|\[([0-9A-Fa-f:.]{2,45})\])(?::(\d{1,5}))?$/;
+
 /** `host[:port]` without user info, path or list; undefined for anything else. @see RFC 9110 §7.2 */
 export function validHost(value: string | undefined): string | undefined {
-  return value !== undefined && /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/.test(value)
-    ? value
-    : undefined;
+  const [host, ipv6, port] = HOST.exec(value ?? '') ?? [];
+  if (Number(port ?? 0) > 65_535 || (ipv6 !== undefined && !isIPv6(ipv6))) return undefined;
+  return host;
 }
 
 /** Whether a header came more than once. Node keeps the first of some in `headers`; only the raw list tells. */

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,6 +33,8 @@ interface WorkerOptions {
   /** PM2's number of this worker; undefined when PM2 does not run it. */
   readonly instance: string | undefined;
   readonly memory: () => NodeJS.MemoryUsage;
+  /** Where hosts are; by default what the operating system says. */
+  readonly resolve?: Parameters<typeof createApp>[0]['resolve'];
 }
 
 const CONNECT_PATIENCE_MS = 2000;
@@ -43,7 +46,7 @@ const ADMIN_PATIENCE_MS = 1000;
  * Brings one worker up: logs → Redis → pipeline → listener. Ready means that a request can be served.
  * @throws {Error} if the log folder or the port can't be had
  */
-export async function startWorker({ config, pid, instance, memory }: WorkerOptions): Promise<Worker> {
+export async function startWorker({ config, pid, instance, memory, resolve }: WorkerOptions): Promise<Worker> {
   const { settings, gateway } = config;
   const id = instance ?? '0';
   const logger = openLogger(settings, id);
@@ -61,14 +64,20 @@ export async function startWorker({ config, pid, instance, memory }: WorkerOptio
       return answered.map(({ answer }) => answer).toSorted((a, b) => a.pid - b.pid);
     },
     time: { clock: () => performance.now(), now: Date.now },
+    resolve: resolve ?? ((host) => lookup(host, { all: true })),
   });
-  const { server, pending } = publicServer({
+  const { server, pending, upgrades } = publicServer({
     handle: app.handle,
     settings: gateway.server,
     newRequestId: () => randomHex(16),
     onMalformed: (malformed) => app.record({ time: new Date().toISOString(), ...malformed }),
+    isHandshake: app.isHandshake,
   });
-  const drain = drainable(server, { pending, graceMs: settings.SHUTDOWN_GRACE_MS });
+  const drain = drainable(server, {
+    pending,
+    upgraded: { close: app.closeWebSockets, cut: upgrades.cut },
+    graceMs: settings.SHUTDOWN_GRACE_MS,
+  });
   // A Redis that is slow to answer must not keep the gateway from starting: it can serve without.
   await Promise.race([
     redis.firstContact(),

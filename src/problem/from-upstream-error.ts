@@ -11,6 +11,7 @@ const REASONS: Readonly<Record<string, Reason>> = {
   ENETUNREACH: 'upstream_connect_failed',
   ENETDOWN: 'upstream_connect_failed',
   EADDRNOTAVAIL: 'upstream_connect_failed',
+  EAFNOSUPPORT: 'upstream_connect_failed',
   ETIMEDOUT: 'upstream_connect_timeout',
   UND_ERR_CONNECT_TIMEOUT: 'upstream_connect_timeout',
   UND_ERR_HEADERS_TIMEOUT: 'upstream_response_timeout',

@@ -2,6 +2,8 @@ import { type CatalogEntry, catalog, type ProblemSource, type Reason } from './c
 
 /** What a thrower may add to a reason of the catalogue. */
 export interface ProblemOptions {
+  /** Instead of that of the catalogue, where a specification asks for another one. */
+  readonly status?: number;
   /** What was wrong and what was expected, for the caller: never an address, a token or an internal name. */
   readonly detail?: string;
   /** Seconds after which trying again may help. */
@@ -21,12 +23,12 @@ export class Problem extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(reason: Reason, { detail, retryAfterSeconds, headers = {}, cause }: ProblemOptions = {}) {
+  constructor(reason: Reason, { status, detail, retryAfterSeconds, headers = {}, cause }: ProblemOptions = {}) {
     const entry: CatalogEntry = catalog[reason];
     super(detail ?? entry.detail, { cause });
     this.name = 'Problem';
     this.reason = reason;
-    this.status = entry.status;
+    this.status = status ?? entry.status;
     this.title = entry.title;
     this.source = entry.source;
     this.retryAfterSeconds = retryAfterSeconds;

@@ -1,7 +1,7 @@
 import type { UpstreamSettings } from '../config/schema.ts';
 import { contextOf } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
-import { type AdaptiveLimit, adaptiveLimit } from './adaptive-limit.ts';
+import { type AdaptiveLimit, adaptiveLimit, type LatencySample } from './adaptive-limit.ts';
 import { type Call, callOf } from './call.ts';
 import type { Forward } from './forward.ts';
 
@@ -22,7 +22,11 @@ interface ConcurrencyLimitOptions {
   readonly settings: Pick<UpstreamSettings, 'concurrency' | 'maxConnections' | 'instances'>;
   /** Milliseconds: `clock` is monotonic, for durations; `now` is since 1970. */
   readonly time: { readonly clock: () => number; readonly now: () => number };
+  /** Whether this worker is late itself: then times tell nothing of the upstream. */
+  readonly isLate: () => boolean;
 }
+
+type Sample = Pick<LatencySample, 'kind' | 'beganAt' | 'isAnswered'> & { readonly latencyMs?: number | undefined };
 
 /** Places come free within milliseconds; a second keeps those who were refused from coming back all at once. */
 const RETRY_AFTER_SECONDS = 1;
@@ -33,12 +37,17 @@ const RETRY_AFTER_SECONDS = 1;
  * sending) has a connection, and those are counted at the instance; but it is little work, and must not take the place of
  * others for hours.
  */
-export function withConcurrencyLimit(forward: Forward, { settings, time }: ConcurrencyLimitOptions): ConcurrencyLimit {
+export function withConcurrencyLimit(forward: Forward, options: ConcurrencyLimitOptions): ConcurrencyLimit {
+  const { settings, time, isLate } = options;
   const { concurrency, maxConnections, instances } = settings;
   const connections = maxConnections * instances.length;
   const max = Math.min(concurrency.max ?? connections, connections);
   const limit = concurrency.adaptive ? adaptiveLimit({ settings: concurrency, max, time }) : fixedLimit(max);
   let underWay = 0;
+  const record = ({ latencyMs, ...sample }: Sample) => {
+    if (isLate()) return;
+    limit.record({ ...sample, latencyMs: latencyMs ?? time.clock() - sample.beganAt, underWay });
+  };
   return {
     async forward(req, res) {
       if (!isAtHand(callOf(req).body)) return forward(req, res);
@@ -51,18 +60,11 @@ export function withConcurrencyLimit(forward: Forward, { settings, time }: Concu
       try {
         const outcome = await forward(req, res);
         // A service that fails, or sheds load itself, does that in another time than its work.
-        if (outcome.status < 500)
-          limit.record({
-            kind,
-            beganAt,
-            latencyMs: upstream?.headMs ?? time.clock() - beganAt,
-            isAnswered: true,
-            underWay,
-          });
+        if (outcome.status < 500) record({ kind, beganAt, latencyMs: upstream?.headMs, isAnswered: true });
         return outcome;
       } catch (error) {
         const isTimeout = error instanceof Problem && error.reason === 'upstream_response_timeout';
-        if (isTimeout) limit.record({ kind, beganAt, latencyMs: time.clock() - beganAt, isAnswered: false, underWay });
+        if (isTimeout) record({ kind, beganAt, isAnswered: false });
         throw error;
       } finally {
         underWay--;

@@ -1,0 +1,72 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '../../test/support/free-port.ts';
+import { type Edit, startNginx } from '../../test/support/nginx.ts';
+import { PREFIX } from '../contenders/contender.ts';
+import { startOneWorker } from '../contenders/gateway.ts';
+import { payloads } from '../rig/payloads.ts';
+import { startProgram } from '../rig/program.ts';
+import type { Rig } from '../rig/rig.ts';
+
+/** Something to overload. */
+export interface Situation {
+  readonly port: number;
+  readonly path: string;
+  /** The gateway's process. */
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** One worker in front of a service that can do 400 requests per second. */
+export async function slowService(rig: Rig): Promise<Situation> {
+  const service = await startProgram({
+    command: process.execPath,
+    args: [join(import.meta.dirname, 'busy-service.ts')],
+    port: await freePort(),
+    saysReady: true,
+  });
+  const gateway = await worker(rig, service.port);
+  const stop = async () => {
+    await gateway.stop();
+    await service.stop();
+  };
+  return { ...gateway, path: `${PREFIX}/x`, stop };
+}
+
+/** One worker that is itself the bottleneck. */
+export async function busyWorker(rig: Rig): Promise<Situation> {
+  const gateway = await worker(rig, rig.upstream.port);
+  return { ...gateway, path: `${PREFIX}${payloads[0]?.path}` };
+}
+
+/**
+ * The same behind nginx as shipped, which lets so many requests per second through. Without TLS, and as if all clients had
+ * addresses of their own, since all come from one machine here.
+ */
+export async function busyWorkerBehindNginx(rig: Rig, perSecond: number): Promise<Situation> {
+  const gateway = await busyWorker(rig);
+  const port = await freePort();
+  const limits = 'snippets/psa-limits.conf';
+  const edits: Edit[] = [
+    [limits, 'rate=500r/s', 'rate=1000000r/s'],
+    [limits, 'limit_conn psa_per_address 512', 'limit_conn psa_per_address 60000'],
+    [limits, 'rate=10000r/s', `rate=${Math.round(perSecond)}r/s`],
+    [limits, 'zone=psa_rate_in_all burst=2000', `zone=psa_rate_in_all burst=${Math.round(perSecond / 20)}`],
+    [
+      'conf.d/psa-gateway.conf',
+      'include snippets/psa-tls.conf;',
+      `listen ${port};\n    include snippets/psa-tls.conf;`,
+    ],
+  ];
+  const nginx = await startNginx({ gatewayPort: gateway.port, edits });
+  const stop = async () => {
+    await nginx.stop();
+    await gateway.stop();
+  };
+  return { ...gateway, port, stop };
+}
+
+async function worker({ folder, redis }: Rig, upstreamPort: number) {
+  await mkdir(folder, { recursive: true });
+  return startOneWorker({ folder, upstreamPort, redisPort: redis.port });
+}
