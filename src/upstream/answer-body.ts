@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { freeChunk, isFreeable } from './free-chunk.ts';
+import { freeChunk, isLast, isUnshared } from './free-chunk.ts';
 
 interface AnswerBodyOptions {
   readonly res: ServerResponse;
@@ -13,6 +13,8 @@ export class AnswerBody {
   readonly #res: ServerResponse;
   readonly #sendTimeoutMs: number;
   #hasBegun: boolean = false;
+  /** What was read from the upstream and has not been passed on to its end; nobody else has a part of it. */
+  #read: ArrayBufferLike | undefined;
   /** Runs while the client takes nothing. */
   #patience: NodeJS.Timeout | undefined;
 
@@ -29,18 +31,20 @@ export class AnswerBody {
   /** Node keeps a head back until there is a body to send with it, and an event stream may have none for minutes. */
   begin(): void {
     queueMicrotask(() => {
-      if (!this.#hasBegun && !this.#res.writableEnded && !this.#res.destroyed) this.#res.flushHeaders();
+      // Not flushHeaders(), which sends the head as UTF-8: bytes beyond ASCII would become others.
+      if (!this.#hasBegun && !this.#res.writableEnded && !this.#res.destroyed) this.#res.write('', 'latin1');
     });
   }
 
   write(chunk: Buffer, controller: Dispatcher.DispatchController): void {
     this.#hasBegun = true;
     const res = this.#res;
-    const isLarge = isFreeable(chunk);
-    const isTaken = isLarge ? res.write(chunk, () => freeChunk(chunk)) : res.write(chunk);
+    if (isUnshared(chunk)) this.#read = chunk.buffer;
+    const isRead = chunk.buffer === this.#read && isLast(chunk);
+    const isTaken = isRead ? res.write(chunk, () => freeChunk(chunk)) : res.write(chunk);
     // Node collects what is written until the next tick, and then asks for a pause after each chunk that fills its buffer.
     // Most often the kernel takes a large one at once, and there is nothing to wait for.
-    if (isLarge) res.socket?.uncork();
+    if (isRead) res.socket?.uncork();
     if (isTaken || (res.writableNeedDrain && res.writableLength === 0)) return;
     // A client that reads slowly slows the upstream down; it costs no memory and moves no deadline of the upstream's.
     controller.pause();

@@ -24,6 +24,8 @@ interface UpstreamOptions {
   readonly resolve: Resolve;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
+  /** Whether this worker is late itself: then times tell nothing of the upstream. */
+  readonly isLate: () => boolean;
   /** From 0 to 1. */
   readonly random: () => number;
   readonly logger: Record<'info' | 'warn', (message: string, details?: object) => void>;
@@ -51,7 +53,7 @@ interface PooledWay extends Way {
  * transport over its connections.
  */
 export function connectUpstream(options: UpstreamOptions): Upstream {
-  const { name, settings, clock, random, logger } = options;
+  const { name, settings, clock, isLate, random, logger } = options;
   const instances = instancesOf<PooledWay>({
     settings,
     wayTo: wayTo(options),
@@ -61,7 +63,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       logger.warn(`an instance of ${name} is ${state}`, { upstream: name, instance, state }),
   });
   const tried = withRetry(instances.forward, { settings: settings.retry, untried: instances.untried, clock, random });
-  const limited = withConcurrencyLimit(tried, { settings, time: { clock, now: Date.now } });
+  const limited = withConcurrencyLimit(tried, { settings, time: { clock, now: Date.now }, isLate });
   const breaker = withBreaker(limited.forward, {
     name,
     settings: settings.breaker,

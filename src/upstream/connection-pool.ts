@@ -1,6 +1,7 @@
 import { buildConnector, Pool } from 'undici';
 import type { UpstreamSettings } from '../config/schema.ts';
 import { type Address, followAddresses, type Resolve } from './follow-addresses.ts';
+import { freeWhatIsSent } from './free-chunk.ts';
 import { markConnection } from './is-stale.ts';
 
 interface PoolOptions {
@@ -97,6 +98,7 @@ function withPlainErrors(connect: buildConnector.connector, clock: () => number)
         if (isOfConnection(error)) error.code = 'UND_ERR_SOCKET';
         markConnection(error, connectedAt);
       });
+      if (result[1]) freeWhatIsSent(result[1]);
       callback(...result);
     });
   };

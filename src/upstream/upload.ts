@@ -1,10 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Problem } from '../problem/problem.ts';
-import { freeChunk } from './free-chunk.ts';
-
-/** Of chunks that need no pause nobody tells when they are sent. So many are remembered, for the next pause. */
-const MAX_REMEMBERED = 2;
+import { giveAway } from './free-chunk.ts';
 
 interface UploadOptions {
   readonly maxBytes: number;
@@ -21,8 +18,6 @@ export class Upload extends Readable {
   readonly #options: UploadOptions;
   #bytes: number = 0;
   #hasBegun: boolean = false;
-  /** Chunks that the transport was given, until it has sent them. */
-  #unsent: Buffer[] = [];
 
   constructor(req: IncomingMessage, options: UploadOptions) {
     super();
@@ -36,13 +31,6 @@ export class Upload extends Readable {
     this.#req.on('data', this.#onData).once('end', this.#onEnd);
   }
 
-  /** The transport pauses when the connection is full, and comes back when all is sent. */
-  override resume(): this {
-    for (const chunk of this.#unsent) freeChunk(chunk);
-    this.#unsent = [];
-    return super.resume();
-  }
-
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#req.off('data', this.#onData).off('end', this.#onEnd);
     // The rest is not taken: whoever refuses the request decides what becomes of it.
@@ -53,13 +41,8 @@ export class Upload extends Readable {
   readonly #onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#options.maxBytes) return void this.destroy(this.#options.tooLarge());
-    const isFlowing = this.readableFlowing === true;
-    this.push(chunk);
-    // While the transport is busy nothing is taken from the client: it is the client that has to wait.
-    if (this.isPaused()) this.#req.pause();
-    else if (this.#unsent.length >= MAX_REMEMBERED) this.#unsent = [];
-    const wasHandedOver = isFlowing && this.readableLength === 0;
-    if (wasHandedOver) this.#unsent.push(chunk);
+    giveAway(chunk);
+    if (!this.push(chunk)) this.#req.pause();
   };
 
   readonly #onEnd = (): void => void this.push(null);

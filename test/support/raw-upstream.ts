@@ -14,7 +14,7 @@ export interface RawUpstream {
 export type Script = (socket: Socket, head: string) => void;
 
 /** An upstream that plays a script byte by byte, for answers that no HTTP server would give. */
-export async function rawUpstream(script: Script): Promise<RawUpstream> {
+export async function rawUpstream(script: Script, port = 0): Promise<RawUpstream> {
   const sockets = new Set<Socket>();
   let count = 0;
   const server = createServer((socket) => {
@@ -30,7 +30,7 @@ export async function rawUpstream(script: Script): Promise<RawUpstream> {
         script(socket, head);
       }
     });
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
