@@ -13,6 +13,12 @@ export type Drain = () => Promise<void>;
 
 interface DrainOptions {
   readonly pending: Pick<PendingAnswers, 'all' | 'untouched'>;
+  /** Connections that have left HTTP: the server does not see them. */
+  readonly upgraded: {
+    /** Tells their ends that we are going away. */
+    close(): void;
+    cut(): void;
+  };
   /** Milliseconds that requests in flight may take. */
   readonly graceMs: number;
 }
@@ -22,10 +28,11 @@ interface DrainOptions {
  * 1. no new connections: under PM2 the other workers get them;
  * 2. each kept-alive connection learns `Connection: close` with its next answer, so the client ends it and no request can
  *    cross with our closing it;
- * 3. what stays silent is closed after a while;
- * 4. what is still busy at the end of the grace period is cut.
+ * 3. WebSockets are told to come back, to another worker;
+ * 4. what stays silent is closed after a while;
+ * 5. what is still busy at the end of the grace period is cut.
  */
-export function drainable(server: Server, { pending, graceMs }: DrainOptions): Drain {
+export function drainable(server: Server, { pending, upgraded, graceMs }: DrainOptions): Drain {
   let isDraining = false;
   // First of the listeners, so that it comes before any stage sends a head.
   server.prependListener('request', (_req, res) => {
@@ -37,8 +44,12 @@ export function drainable(server: Server, { pending, graceMs }: DrainOptions): D
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     // Not http's own close(): it would close idle connections at once, under the feet of clients about to use them.
     NetServer.prototype.close.call(server, () => resolve());
+    upgraded.close();
     const sweeper = sweepIdle(server, pending);
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      upgraded.cut();
+    }, graceMs);
     await closed;
     clearTimeout(cut);
     sweeper.stop();

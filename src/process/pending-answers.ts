@@ -43,7 +43,7 @@ export function pendingAnswers(server: Server): PendingAnswers {
   };
 }
 
-/** The flag is Node's and the drain's, the header is ours. */
-function endsConnection(res: ServerResponse): boolean {
+/** Whether a response is the last of its connection. The flag is Node's and the drain's, the header is ours. */
+export function endsConnection(res: ServerResponse): boolean {
   return !res.shouldKeepAlive || res.getHeader('connection') === 'close';
 }

@@ -12,7 +12,8 @@ const UNRESERVED = /[A-Za-z0-9._~-]/;
  * Brings a path into its normal form: percent-encoded unreserved characters decoded, hex digits in upper case.
  * What servers read in different ways is refused and not repaired, because a repaired path is one that policy saw
  * differently from the client or the service: empty and dot segments, backslashes, `;` parameters, control characters,
- * slashes and all of these when encoded, double encoding, and bytes that are not UTF-8 (some read `%C0%AE` as a dot).
+ * slashes and all of these when encoded, spaces at an end of a segment, double encoding, and bytes that are not UTF-8
+ * (some read `%C0%AE` as a dot).
  * @param path the request target without its query
  * @see RFC 3986 §6.2.2
  */
@@ -26,9 +27,12 @@ export function normalisePath(path: string): NormalisedPath {
   if (/%(?:2f|3b|5c|[01][0-9a-f]|7f)/i.test(path)) {
     return refuse('the path has an encoded slash, backslash, ";" or control character');
   }
-  if (/%25[0-9a-f]{2}/i.test(path)) return refuse('the path is percent-encoded twice');
   if (!isUtf8(path)) return refuse('the path has percent-encoded bytes that are not UTF-8');
   const normal = path.replace(/%[0-9A-Fa-f]{2}/g, decodeUnreserved);
+  // In the normal form: `%25%32%65` becomes `%252e` only there.
+  if (/%25[0-9A-F]{2}/i.test(normal)) return refuse('the path is percent-encoded twice');
+  // Some file systems drop such spaces: `/..%20/` climbs there, and `/admin%20` is `/admin`.
+  if (/\/%20|%20(?:\/|$)/.test(normal)) return refuse('the path has a segment that begins or ends with a space');
   if (/\/\.{1,2}(?:\/|$)/.test(normal)) return refuse('the path has a dot segment ("." or "..")');
   return { path: normal };
 }
