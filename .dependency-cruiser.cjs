@@ -1,5 +1,5 @@
 // The import rule of ARCHITECTURE.md, as a check.
-const features = ['auth', 'browser', 'docs', 'health', 'observe', 'rate-limit', 'route', 'upstream'];
+const features = ['auth', 'browser', 'docs', 'health', 'observe', 'rate-limit', 'route', 'upstream', 'websocket'];
 
 module.exports = {
   forbidden: [

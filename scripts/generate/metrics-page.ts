@@ -48,9 +48,13 @@ ${markdownTable(['Metric', 'Type', 'Workers', 'What it tells'], others)}
 function snapshotOfNothing(): Promise<Snapshot> {
   const sources = {
     breakers: () => ({}),
+    instances: () => ({}),
     isRedisAway: () => false,
     isReady: () => true,
     lostLogLines: () => 0,
+    openWebSockets: () => 0,
+    load: () => ({ limit: 0, underWay: 0 }),
+    concurrency: () => ({}),
     version: '',
   };
   return openMetrics(sources).snapshot();

@@ -42,6 +42,8 @@ ${exampleBody()}
 
 Decide by \`status\` and \`reason\`: they do not change. \`detail\` is for people and may be more precise than the sentence given here. \`retryAfter\` (seconds, also in \`Retry-After\`) is there when waiting helps. \`requestId\` finds the request in the logs.
 
+The handshake of a WebSocket has two statuses of its own for \`invalid_request\`: 403 if pages of its origin may not connect, and 426 for another version than 13.
+
 ${markdownTable(['Reason', 'Status', 'Title'], overview)}
 
 ${entries.map(sectionOf).join('\n\n')}

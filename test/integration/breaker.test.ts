@@ -171,7 +171,7 @@ describe('the breaker of an upstream', () => {
     expect(answers).toEqual([...Array.from({ length: 10 }, () => 502), 503]);
   });
 
-  it('is opened by no 4xx, no client that leaves and no client that does not read: 10,000 of them', async () => {
+  it('is opened by no 4xx, no client that leaves or does not read, and no upgrade that the service ignores: 10,000', async () => {
     await start();
     const stalled = Array.from({ length: 20 }, () => {
       const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
@@ -180,12 +180,19 @@ describe('the breaker of an upstream', () => {
     });
     const agent = new Agent({ keepAlive: true });
     const request = (path: string) => `GET /open/crm${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const upload = 'POST /open/crm/silence HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc';
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
     const lane = async () => {
       for (let n = 0; n < 100; n++) {
-        for (let times = 0; times < 3; times++) {
+        for (let times = 0; times < 2; times++) {
           expect((await call(`${gateway.url}/open/crm/status/404`, { agent })).status).toBe(404);
         }
-        await leavingClient({ port: gateway.port, bytes: request('/silence'), waitFor: () => true });
+        // An upgrade costs its client the connection.
+        const kind =
+          n % 5 === 0 ? { path: '/x', headers: upgrade, status: 200 } : { path: '/status/404', agent, status: 404 };
+        expect((await call(`${gateway.url}/open/crm${kind.path}`, kind)).status).toBe(kind.status);
+        const unanswered = n % 2 === 0 ? request('/silence') : upload;
+        await leavingClient({ port: gateway.port, bytes: unanswered, waitFor: () => true });
         const hasBegun = (received: string) => received !== '';
         await leavingClient({ port: gateway.port, bytes: request('/flood'), waitFor: hasBegun });
       }

@@ -4,12 +4,13 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { gatewayFileSchema, type UpstreamSettings } from '../../src/config/schema.ts';
 import { beginRequest } from '../../src/observe/begin-request.ts';
-import { undiciTransport } from '../../src/upstream/undici-transport.ts';
+import { connectUpstream } from '../../src/upstream/connect-upstream.ts';
 import { breakerOf } from '../support/breaker-of.ts';
 import { call } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { leavingClient } from '../support/leaving-client.ts';
 import { type RawUpstream, rawUpstream, type Script, silent } from '../support/raw-upstream.ts';
+import { unacceptingUpstream } from '../support/unaccepting-upstream.ts';
 import { until } from '../support/until.ts';
 
 let gateway: TestGateway;
@@ -60,7 +61,7 @@ describe('a client that leaves', () => {
   });
 
   it.each([
-    ['of a declared length', 'Content-Length: 1000\r\n\r\nbegin'],
+    ['of a declared length', 'Content-Length: 100000\r\n\r\nbegin'],
     ['in chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n'],
   ])('within an upload %s ends the call at the upstream', async (_, framing) => {
     await start(silent);
@@ -70,19 +71,16 @@ describe('a client that leaves', () => {
     expect(await breakerOf(gateway)).toMatchObject({ failures: 0, successes: 0 });
   });
 
-  it('while it waits for a free connection never reaches the upstream', async () => {
-    await start(endless, { maxConnections: 1 });
-    let isOver = false;
-    const busy = leavingClient({ port: gateway.port, bytes: GET, waitFor: () => isOver });
-    await until('the one connection to be busy', () => upstream.requestCount() === 1);
-    // What is asked later is answered later: by then the request stands in the queue.
-    const isQueued = async () => (await call(`${gateway.url}/health/live`)).status === 200;
-    await leavingClient({ port: gateway.port, bytes: GET.repeat(5), waitFor: isQueued });
+  it('while a connection is being made says nothing about the upstream', async () => {
+    const full = await unacceptingUpstream();
+    upstream = { ...full, requestCount: () => 0, connectionCount: () => 0 };
+    const url = `http://127.0.0.1:${full.port}`;
+    gateway = await startGateway({ upstreams: { crm: { url, connectTimeoutMs: 20_000 } } });
+    // What is asked later is answered later: by then the requests wait for their connections.
+    const isWaiting = async () => (await call(`${gateway.url}/health/live`)).status === 200;
+    await leavingClient({ port: gateway.port, bytes: GET.repeat(5), waitFor: isWaiting });
     await until('the log line', async () => (await lastLine())?.status === 499);
-    isOver = true;
-    await busy;
-    await noConnection();
-    expect(upstream.requestCount()).toBe(1);
+    expect(await breakerOf(gateway)).toMatchObject({ failures: 0, successes: 0 });
   });
 
   it('while an earlier stage works never reaches the upstream', async () => {
@@ -93,12 +91,24 @@ describe('a client that leaves', () => {
       routes: [{ path: '/x', upstream: 'crm' }],
     });
     const settings = upstreams.crm as UpstreamSettings;
-    const transport = undiciTransport({ settings, outgoingHeaders: () => [], clock: () => performance.now() });
+    const connected = connectUpstream({
+      name: 'crm',
+      settings,
+      connectTimeoutMs: 1000,
+      sendTimeoutMs: 1000,
+      outgoingHeaders: () => [],
+      webSockets: { faultOfAnswer: () => undefined, open: () => undefined },
+      resolve: () => Promise.reject(new Error('an address needs no looking up')),
+      clock: () => performance.now(),
+      isLate: () => false,
+      random: Math.random,
+      logger: { info: () => undefined, warn: () => undefined },
+    });
     const begin = beginRequest({ isTrustedProxy: () => false, clock: () => 0 });
     const { promise: outcome, resolve } = Promise.withResolvers<unknown>();
     const server = express()
       .use(begin, (req, res) => {
-        res.once('close', () => setImmediate(() => resolve(transport.forward(req, res).catch((error) => error))));
+        res.once('close', () => setImmediate(() => resolve(connected.forward(req, res).catch((error) => error))));
         isReached = true;
       })
       .listen(0, '127.0.0.1');
@@ -108,7 +118,7 @@ describe('a client that leaves', () => {
     await leavingClient({ port, bytes: GET, waitFor: () => isReached });
     expect(await outcome).toMatchObject({ reason: 'client_closed' });
     expect(upstream.connectionCount()).toBe(0);
-    await transport.close();
+    await connected.close();
     server.close();
     await once(server, 'close');
   });
@@ -121,7 +131,7 @@ describe('a client that leaves', () => {
     const stages = [
       { bytes: GET, waitFor: () => true },
       { bytes: GET.replace('/x', '/stream'), waitFor: (received: string) => received.includes('first') },
-      { bytes: post('Content-Length: 1000\r\n\r\nbegin'), waitFor: () => true },
+      { bytes: post('Content-Length: 100000\r\n\r\nbegin'), waitFor: () => true },
       { bytes: post('Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n'), waitFor: () => true },
     ];
     const timersBefore = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;

@@ -134,7 +134,7 @@ describe('an answer that comes before the upload is complete', () => {
   it('reaches the client as it is', async () => {
     await startBehind((await refusing()).port);
     const { socket, received } = await connected();
-    socket.write('POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nbegin');
+    socket.write('POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nbegin');
     await until('the answer', () => received().endsWith('too large'));
     expect(received()).toMatch(/^HTTP\/1\.1 413 /);
     expect(await breakerOf(gateway)).toMatchObject({ failures: 0, successes: 1 });

@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { refreshSessions } from '../../demo/services/auth/refresh-sessions.ts';
 import { type RunningService, type ServiceName, startService } from '../../demo/services/start-service.ts';
+import { until } from '../support/until.ts';
+import { openSocket, tryToOpen } from '../support/websocket-client.ts';
 
 const tokens = {
   signingSecret: 'demo-services-test-secret-of-40-bytes-xx',
@@ -174,6 +176,25 @@ describe('the tickets service', () => {
     const made = await call('/', { json: { subject: 'Screen flickers' }, headers: ben });
     expect(made).toMatchObject({ status: 201, body: { id: '100', requesterId: 'user-ben', status: 'open' } });
     expect(made.headers.get('location')).toBe('/100');
+  });
+
+  it("tells a tenant's tickets as they change to those who listen at /live, and to nobody else", async () => {
+    const { call, handle } = await started('tickets');
+    const url = `http://127.0.0.1:${handle.port}/live`;
+    const [own, other] = [await openSocket(url, { headers: ben }), await openSocket(url, { headers: dmitri })];
+    await call('/', { json: { subject: 'Screen flickers' }, headers: ben });
+    await call('/100', { method: 'PATCH', json: { priority: 'high' }, headers: ben });
+    await until('two messages', () => own.messages.length === 2);
+    const told = own.messages.map((message) => JSON.parse(message).ticket);
+    expect(told).toMatchObject([
+      { id: '100', priority: 'normal' },
+      { id: '100', priority: 'high' },
+    ]);
+    expect(other.messages).toEqual([]);
+    expect(await tryToOpen(url)).toMatchObject({ status: 401 });
+    expect(await tryToOpen(`${url}/x`, { headers: ben })).toMatchObject({ status: 404 });
+    await handle.close();
+    expect([await own.closed, await other.closed]).toEqual([1001, 1001]);
   });
 
   it('moves a ticket along the flow, and names the moves that are allowed when one is not', async () => {

@@ -1,8 +1,13 @@
-import { createConnection } from 'node:net';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { type AddressInfo, createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { gatewayFileSchema } from '../../src/config/schema.ts';
+import { publicServer } from '../../src/process/listen.ts';
 import { expectProblem } from '../support/expect-problem.ts';
 import { bearer } from '../support/gateway.ts';
 import { type GatewayWithBackend, startGatewayWithBackend } from '../support/gateway-with-backend.ts';
+import { oddExpectations } from '../support/odd-requests.ts';
 import { parseAnswers } from '../support/raw-answers.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { until } from '../support/until.ts';
@@ -21,8 +26,9 @@ afterAll(() => front.stop());
 beforeEach(() => front.backend.reset());
 
 const token = `Authorization: ${bearer().authorization}`;
+const expecting = 'Expect: 100-continue';
 const asking = (target: string, { length = 5, lines = [] as string[], method = 'POST' } = {}) =>
-  rawRequest({ method, target, lines: [...lines, 'Expect: 100-continue', `Content-Length: ${length}`] });
+  rawRequest({ method, target, lines: [...lines, expecting, `Content-Length: ${length}`] });
 
 describe('Expect: 100-continue', () => {
   it.each([
@@ -76,6 +82,63 @@ describe('Expect: 100-continue', () => {
     expect(new Set(received)).toEqual(new Set(['/next ', '/x hello']));
   });
 
+  it.each([
+    ['without a token', rawRequest({ method: 'POST', target: '/api/crm/x', lines: [expecting] }), 401],
+    ['with its body at once', `${asking('/api/crm/x')}hello`, 401],
+    ['without a route', `${asking('/none')}hello`, 404],
+    ['with a bad token', `${asking('/api/crm/x', { lines: ['Authorization: Bearer a.b.c'] })}hello`, 401],
+  ])('refused %s lets nothing be begun that came behind it', async (_name, bytes, status) => {
+    const after = rawRequest({ method: 'POST', target: '/open/crm/behind', body: 'a' });
+    const { answers, isClosed } = await front.exchange(bytes + after + after, { answers: Number.POSITIVE_INFINITY });
+    expect(isClosed).toBe(true);
+    expect(answers.map((answer) => answer.status)).toEqual([status]);
+    expect(front.backend.rawBytes()).toEqual([]);
+  });
+
+  it('is served in its turn behind another, and what is behind both is begun only if neither was refused', async () => {
+    const good = `${asking('/open/crm/x')}hello`;
+    const next = rawRequest({ target: '/open/crm/next' });
+    const served = await front.exchange(good + good + next, { answers: 3 });
+    expect(served.answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    front.backend.reset();
+    const refused = await front.exchange(`${good}${asking('/none')}hello${next}`, {
+      answers: Number.POSITIVE_INFINITY,
+    });
+    expect(refused.isClosed).toBe(true);
+    expect(refused.answers.map(({ status }) => status)).toEqual([200, 404]);
+    expect(front.backend.requests.map(({ url }) => url)).toEqual(['/x']);
+  });
+
+  it('costs one listener, however many requests wait behind it', async () => {
+    const begun: ServerResponse[] = [];
+    let arrived = 0;
+    const { server } = publicServer({
+      handle: (_req, res) => begun.push(res),
+      settings: gatewayFileSchema.shape.server.parse({}),
+      newRequestId: () => 'id-of-refusal',
+      onMalformed: () => undefined,
+    });
+    server.on('request', () => arrived++);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const socket = createConnection({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+    socket.write(`${asking('/x')}hello${rawRequest()}`);
+    await until('two requests', () => arrived === 2);
+    const [first] = begun;
+    const listeners = first?.listenerCount('close');
+    socket.write(rawRequest().repeat(20));
+    await until('all requests', () => arrived === 22);
+    expect(begun).toHaveLength(1);
+    expect(first?.listenerCount('close')).toBe(listeners);
+    first?.writeContinue();
+    for (let count = 1; count <= 22; count++) {
+      const res = await until('the next in turn', () => begun[count - 1]);
+      expect(begun).toHaveLength(count);
+      res.end('ok');
+    }
+    socket.destroy();
+    server.close();
+  });
+
   it('gets no interim answer in HTTP/1.0, which has none', async () => {
     const lines = ['Expect: 100-continue'];
     const bytes = rawRequest({ method: 'POST', version: 'HTTP/1.0', lines, body: 'hello' });
@@ -86,19 +149,16 @@ describe('Expect: 100-continue', () => {
 });
 
 describe('any other expectation', () => {
-  it.each(['foo', '100-continue, foo', '200-ok', '100-continue;q=1', 'x100-continue'])(
-    'is refused, and ends the connection: %s',
-    async (expectation) => {
-      const lines = [`Expect: ${expectation}`, 'Content-Length: 5'];
-      const bytes = rawRequest({ method: 'POST', lines }) + rawRequest({ target: '/open/crm/behind' });
-      const { answers, isClosed } = await front.exchange(bytes, { answers: Number.POSITIVE_INFINITY });
-      expect(isClosed).toBe(true);
-      expect(answers).toHaveLength(1);
-      const [answer] = answers;
-      expectProblem(answer, { status: 400, reason: 'invalid_request' });
-      expect(front.backend.requests).toEqual([]);
-    },
-  );
+  it.each(oddExpectations)('is refused, and ends the connection: %s', async (expectation) => {
+    const lines = [`Expect: ${expectation}`, 'Content-Length: 5'];
+    const bytes = rawRequest({ method: 'POST', lines }) + rawRequest({ target: '/open/crm/behind' });
+    const { answers, isClosed } = await front.exchange(bytes, { answers: Number.POSITIVE_INFINITY });
+    expect(isClosed).toBe(true);
+    expect(answers).toHaveLength(1);
+    const [answer] = answers;
+    expectProblem(answer, { status: 400, reason: 'invalid_request' });
+    expect(front.backend.requests).toEqual([]);
+  });
 
   it('lets nothing be served that came behind a refused one', async () => {
     const lines = await front.gateway.lines('access');

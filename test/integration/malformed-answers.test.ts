@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call, reasonOf } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type MalformedAnswer, malformedAnswers } from '../support/malformed-answers.ts';
+import { startNginx, type TestNginx } from '../support/nginx.ts';
 import { type RawUpstream, rawUpstream } from '../support/raw-upstream.ts';
+
+/** How to get to the gateway. */
+interface Way {
+  readonly url: string;
+  readonly options: { readonly ca?: string };
+}
 
 let upstream: RawUpstream;
 let gateway: TestGateway;
@@ -33,27 +40,50 @@ function expectedOf({ isInBody }: MalformedAnswer, method: string): 'refused' | 
   return method === 'HEAD' ? 'whole' : 'cut';
 }
 
+/** Asks for one of the answers, and asserts that the client sees none of what is wrong with it. */
+async function expectFailure(
+  { answer, index, method }: { answer: MalformedAnswer; index: number; method: string },
+  way: Way,
+) {
+  const startedAt = performance.now();
+  const body = method === 'POST' ? { body: 'x=1' } : {};
+  const seen = await call(`${way.url}/open/crm/malformed/${index}`, { method, ...body, ...way.options });
+  expect(performance.now() - startedAt).toBeLessThan(1000);
+
+  const expected = expectedOf(answer, method);
+  if (expected === 'whole') expect(seen).toMatchObject({ status: 200, failure: undefined });
+  if (expected === 'cut') expect(seen.failure).toBeDefined();
+  if (expected === 'refused') {
+    expect(seen).toMatchObject({ status: 502, failure: undefined });
+    expect(['upstream_protocol_error', 'upstream_reset']).toContain(reasonOf(seen));
+    expect(seen.headers).not.toHaveProperty('set-cookie');
+    expect(seen.headers).not.toHaveProperty('content-encoding');
+    expect(seen.headers).not.toHaveProperty('x-upstream');
+    expect(seen.headers['cache-control']).toBe('no-store');
+    if (method !== 'HEAD') expect(seen.headers['content-length']).toBe(String(seen.body.length));
+  }
+  const good = await call(`${way.url}/open/crm/good`, way.options);
+  expect(good).toMatchObject({ status: 200, failure: undefined });
+}
+
+const cases = malformedAnswers.map((answer, index) => ({ answer, index, name: answer.name }));
+
 describe.each(['GET', 'HEAD', 'POST'])('a malformed answer to %s', (method) => {
-  const cases = malformedAnswers.map((answer, index) => ({ answer, index, name: answer.name }));
+  it.each(cases)('is answered as a failure within a second: $name', async ({ answer, index }) => {
+    await expectFailure({ answer, index, method }, { url: gateway.url, options: {} });
+  });
+});
+
+describe('through nginx, a malformed answer to GET, HEAD and POST', () => {
+  let nginx: TestNginx;
+
+  beforeAll(async () => {
+    nginx = await startNginx({ gatewayPort: gateway.port });
+  });
+  afterAll(() => nginx.stop());
 
   it.each(cases)('is answered as a failure within a second: $name', async ({ answer, index }) => {
-    const startedAt = performance.now();
-    const body = method === 'POST' ? { body: 'x=1' } : {};
-    const seen = await call(`${gateway.url}/open/crm/malformed/${index}`, { method, ...body });
-    expect(performance.now() - startedAt).toBeLessThan(1000);
-
-    const expected = expectedOf(answer, method);
-    if (expected === 'whole') expect(seen).toMatchObject({ status: 200, failure: undefined });
-    if (expected === 'cut') expect(seen.failure).toBeDefined();
-    if (expected === 'refused') {
-      expect(seen).toMatchObject({ status: 502, failure: undefined });
-      expect(['upstream_protocol_error', 'upstream_reset']).toContain(reasonOf(seen));
-      expect(seen.headers).not.toHaveProperty('set-cookie');
-      expect(seen.headers).not.toHaveProperty('content-encoding');
-      expect(seen.headers).not.toHaveProperty('x-upstream');
-      expect(seen.headers['cache-control']).toBe('no-store');
-      if (method !== 'HEAD') expect(seen.headers['content-length']).toBe(String(seen.body.length));
-    }
-    expect(await call(`${gateway.url}/open/crm/good`)).toMatchObject({ status: 200, failure: undefined });
+    const way = { url: nginx.httpsUrl, options: { ca: nginx.ca } };
+    for (const method of ['GET', 'HEAD', 'POST']) await expectFailure({ answer, index, method }, way);
   });
 });

@@ -1,13 +1,11 @@
-import { METHODS } from 'node:http';
 import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem } from '../support/expect-problem.ts';
 import { type GatewayWithBackend, startGatewayWithBackend } from '../support/gateway-with-backend.ts';
+import { otherMethods, servedMethods, unknownMethods } from '../support/odd-requests.ts';
 import { parseAnswers } from '../support/raw-answers.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { until } from '../support/until.ts';
-
-const SERVED = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 let front: GatewayWithBackend;
 
@@ -18,28 +16,26 @@ afterAll(() => front.stop());
 beforeEach(() => front.backend.reset());
 
 describe('a method', () => {
-  it.each(SERVED)('of the route is forwarded: %s', async (method) => {
+  it.each(servedMethods)('of the route is forwarded: %s', async (method) => {
     const { answers } = await front.exchange(rawRequest({ method }), { toHead: method === 'HEAD' });
     expect(answers[0]?.status).toBe(200);
     await until('the request at the backend', () => front.backend.requests.length > 0);
     expect(front.backend.requests[0]).toMatchObject({ method, url: '/x' });
   });
 
-  const others = METHODS.filter((method) => !SERVED.includes(method));
-
-  it.each(others)('of no route is refused with 405, Allow and no call: %s', async (method) => {
+  it.each(otherMethods)('of no route is refused with 405, Allow and no call: %s', async (method) => {
     const [answer] = (await front.exchange(rawRequest({ method }))).answers;
     expectProblem(answer, { status: 405, reason: 'method_not_allowed' });
-    expect(answer?.headers.allow).toBe(SERVED.join(', '));
+    expect(answer?.headers.allow).toBe(servedMethods.join(', '));
     expect(front.backend.requests).toEqual([]);
   });
 
-  it.each(others.filter((method) => method !== 'CONNECT'))('is no way to find routes: %s', async (method) => {
+  it.each(otherMethods.filter((method) => method !== 'CONNECT'))('is no way to find routes: %s', async (method) => {
     const [answer] = (await front.exchange(rawRequest({ method, target: '/none' }))).answers;
     expectProblem(answer, { status: 404, reason: 'route_not_found' });
   });
 
-  it.each(['FOO', 'get', 'Get', 'GET\0', 'G\xcbT', 'XGET', ''])('that nobody knows gets 400: %j', async (method) => {
+  it.each(unknownMethods)('that nobody knows gets 400: %j', async (method) => {
     const bytes = rawRequest({ method }) + rawRequest();
     const { answers, isClosed } = await front.exchange(bytes, { answers: Number.POSITIVE_INFINITY });
     expect(isClosed).toBe(true);

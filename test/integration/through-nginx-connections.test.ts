@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { ambiguous, inner, malformed } from '../support/ambiguous-requests.ts';
 import { call } from '../support/call.ts';
 import { expectProblem } from '../support/expect-problem.ts';
@@ -28,8 +31,8 @@ async function nginxBefore(gateway: { port: number; stop(): Promise<void> }, edi
   return stopping(await startNginx({ gatewayPort: gateway.port, edits }));
 }
 
-const ask = ({ httpsPort, ca }: TestNginx, bytes: string) =>
-  sendRaw(httpsPort, bytes, { until: untilAnswers(1), silenceMs: 5000, ca });
+const ask = ({ httpsPort, ca }: TestNginx, bytes: string, client: { from?: string } = {}) =>
+  sendRaw(httpsPort, bytes, { until: untilAnswers(1), silenceMs: 5000, ca, ...client });
 
 describe('connections to the gateway', () => {
   const asksForUpgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
@@ -93,18 +96,29 @@ describe('connections to the gateway', () => {
 });
 
 describe('another protocol', () => {
-  it('is asked for on no path, as shipped', async () => {
+  it('is asked for on the paths of routes with WebSockets, and on no other, as shipped', async () => {
     const gateway = await startRecordingBackend();
     const nginx = await nginxBefore(gateway);
-    for (const protocol of ['websocket', 'h2c', 'TLS/1.0']) {
-      await ask(nginx, rawRequest({ lines: ['Connection: Upgrade', `Upgrade: ${protocol}`] }));
+    const upgrade = (target: string, protocol: string) =>
+      ask(nginx, rawRequest({ target, lines: ['Connection: Upgrade', `Upgrade: ${protocol}`] }));
+    const { routes } = parse(await readFile(resolve(import.meta.dirname, '../../gateway.yaml'), 'utf8')) as {
+      routes: { path: string; websocket?: object }[];
+    };
+    const paths = routes.map(({ path }) => path.replace('*', 'x'));
+    const isLive = (path: string) => routes.some((route) => route.path === path && route.websocket !== undefined);
+    for (const path of [...new Set(paths), '/', '/x', '/api/v1/tickets/live/x', '/api/v1/tickets/lively']) {
+      gateway.reset();
+      await upgrade(path, 'websocket');
+      expect([path, /websocket/i.test(gateway.rawBytes().join(''))]).toEqual([path, isLive(path)]);
     }
-    expect(gateway.requests).toHaveLength(3);
-    expect(gateway.rawBytes().join('')).not.toMatch(/upgrade|websocket|h2c/i);
+    expect(paths.filter(isLive)).not.toEqual([]);
+    gateway.reset();
+    for (const protocol of ['h2c', 'TLS/1.0']) for (const path of paths) await upgrade(path, protocol);
+    expect(gateway.rawBytes().join('')).not.toMatch(/upgrade|h2c/i);
   });
 
   it('is a WebSocket where the map says so, and only there', async () => {
-    const edit: Edit = ['conf.d/psa-gateway.conf', '    default 0;', '    default 0;\n    ~^/live$ 1;'];
+    const edit: Edit = ['conf.d/psa-gateway.conf', '/api/v1/tickets/live  1;', '~^/live$ 1;'];
     const gateway = await startRecordingBackend();
     const nginx = await nginxBefore(gateway, [edit]);
     const upgrade = (target: string, protocol: string) =>
@@ -190,6 +204,49 @@ describe('many requests at once from one address', () => {
     }
     const isServed = async () => parseAnswer((await ask(nginx, rawRequest())).text).status === 200;
     await until('an answer', isServed);
+  });
+});
+
+describe('many requests within a second', () => {
+  const limits = 'snippets/psa-limits.conf';
+
+  it('from one address are refused beyond the burst, at once, and those of others are served', async () => {
+    const edits: Edit[] = [
+      [limits, 'rate=500r/s;', 'rate=1r/m;'],
+      [limits, 'zone=psa_rate_per_address burst=1000', 'zone=psa_rate_per_address burst=3'],
+    ];
+    const nginx = await nginxBefore(await slowUpstream({ headAfterMs: 0 }), edits);
+    const texts = await Promise.all(Array.from({ length: 10 }, () => ask(nginx, rawRequest())));
+    const refused = texts.map(({ text }) => parseAnswer(text)).filter(({ status }) => status !== 200);
+    expect(refused).toHaveLength(6);
+    for (const answer of refused) expectProblem(answer, { status: 503, reason: 'overloaded' });
+    expect(refused[0]?.headers['retry-after']).toBe('1');
+    expect(parseAnswer((await ask(nginx, rawRequest(), { from: '127.0.0.7' })).text).status).toBe(200);
+  });
+
+  it('from many addresses are refused beyond what the machine can do', async () => {
+    const edits: Edit[] = [
+      [limits, 'rate=10000r/s;', 'rate=1r/m;'],
+      [limits, 'zone=psa_rate_in_all burst=2000', 'zone=psa_rate_in_all burst=3'],
+    ];
+    const gateway = await slowUpstream({ headAfterMs: 0 });
+    const nginx = await nginxBefore(gateway, edits);
+    const addresses = Array.from({ length: 10 }, (_, index) => `127.0.0.${index + 2}`);
+    const texts = await Promise.all(addresses.map((from) => ask(nginx, rawRequest(), { from })));
+    const refused = texts.map(({ text }) => parseAnswer(text)).filter(({ status }) => status !== 200);
+    expect(refused).toHaveLength(6);
+    for (const answer of refused) expectProblem(answer, { status: 503, reason: 'overloaded' });
+    expect(gateway.requestCount()).toBe(4);
+  });
+
+  it('from many addresses are refused while too many are in progress', async () => {
+    const edit: Edit = [limits, 'limit_conn psa_in_all 8000;', 'limit_conn psa_in_all 2;'];
+    const nginx = await nginxBefore(await slowUpstream({ headAfterMs: 300 }), [edit]);
+    const addresses = Array.from({ length: 5 }, (_, index) => `127.0.0.${index + 2}`);
+    const texts = await Promise.all(addresses.map((from) => ask(nginx, rawRequest(), { from })));
+    const refused = texts.map(({ text }) => parseAnswer(text)).filter(({ status }) => status !== 200);
+    expect(refused).toHaveLength(3);
+    for (const answer of refused) expectProblem(answer, { status: 503, reason: 'overloaded' });
   });
 });
 

@@ -52,6 +52,13 @@ describe('nginx and gateway.yaml, both as shipped', () => {
     expect(sizeOf(proxy, 'proxy_send_timeout')).toBeGreaterThan(server.requestTimeoutMs);
   });
 
+  it('nginx waits for longer than a WebSocket stays without a ping', () => {
+    const intervals = routes.flatMap(({ websocket }) => (websocket === undefined ? [] : [websocket.pingIntervalMs]));
+    // Once more, for the one that is cut off because it does not answer.
+    expect(sizeOf(proxy, 'proxy_read_timeout')).toBeGreaterThan(2 * Math.max(...intervals));
+    expect(intervals).not.toEqual([]);
+  });
+
   it('nginx repeats a request only before a gateway can have worked on it for long', () => {
     const shortest = Math.min(...Object.values(upstreams).map(({ headTimeoutMs }) => headTimeoutMs));
     expect(sizeOf(proxy, 'proxy_next_upstream_timeout')).toBeLessThan(shortest);

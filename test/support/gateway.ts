@@ -36,13 +36,16 @@ export interface TestGateway {
 
 interface GatewayOptions {
   /** Upstreams by name: a port, or settings. */
-  readonly upstreams: Readonly<Record<string, number | ({ readonly url: string } & Record<string, unknown>)>>;
+  readonly upstreams: Readonly<Record<string, number | Record<string, unknown>>>;
   /** Default: each upstream at `/api/<name>/*`, and without a token at `/open/<name>/*`. */
   readonly routes?: readonly Record<string, unknown>[];
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
+  readonly websockets?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
+  /** Where hosts are, instead of what the operating system says. */
+  readonly resolve?: NonNullable<Parameters<typeof startWorker>[0]['resolve']>;
 }
 
 /** A whole gateway in this process, on a free port: real sockets, real files, real Redis if it is given one. */
@@ -53,12 +56,13 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     name,
     typeof upstream === 'number' ? { url: `http://127.0.0.1:${upstream}` } : upstream,
   ]);
-  const { server, identity } = options;
+  const { server, identity, websockets } = options;
   const file = {
     upstreams: Object.fromEntries(upstreams),
     routes: options.routes ?? names.flatMap(defaultRoutes),
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
+    ...(websockets === undefined ? {} : { websockets }),
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {
@@ -76,7 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     USER_RATE_LIMIT_MAX: '1000000',
     ...options.env,
   };
-  const worker = await start(environment, folder).catch(async (error: unknown) => {
+  const worker = await start({ environment, folder, resolve: options.resolve }).catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
     throw error;
   });
@@ -101,9 +105,17 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   };
 }
 
-async function start(environment: Record<string, string>, folder: string): Promise<Worker> {
+interface StartOptions {
+  readonly environment: Record<string, string>;
+  readonly folder: string;
+  readonly resolve: GatewayOptions['resolve'];
+}
+
+async function start({ environment, folder, resolve }: StartOptions): Promise<Worker> {
   const config = loadConfig({ environment, folder });
-  return startWorker({ config, pid: process.pid, instance: undefined, memory: () => process.memoryUsage() });
+  const memory = () => process.memoryUsage();
+  const common = { config, pid: process.pid, instance: undefined, memory };
+  return startWorker(resolve === undefined ? common : { ...common, resolve });
 }
 
 function defaultRoutes(name: string) {

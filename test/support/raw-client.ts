@@ -16,17 +16,19 @@ interface SendOptions {
   readonly silenceMs?: number;
   /** The certificate to trust: then it speaks TLS, to `localhost`. */
   readonly ca?: string | undefined;
+  /** The address that it comes from, out of 127.0.0.0/8. Linux lets a client have any of them. */
+  readonly from?: string;
 }
 
 /** Sends bytes as they are and returns everything that comes back, as latin1 text. */
 export function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { until = () => false, silenceMs = 400, ca }: SendOptions = {},
+  { until = () => false, silenceMs = 400, ca, from }: SendOptions = {},
 ): Promise<{ text: string; isClosed: boolean }> {
   return new Promise((resolve) => {
     let text = '';
-    const address = { port, host: '127.0.0.1' };
+    const address = { port, host: '127.0.0.1', ...(from === undefined ? {} : { localAddress: from }) };
     const socket = ca === undefined ? createConnection(address) : connect({ ...address, ca, servername: 'localhost' });
     const finish = (isClosed: boolean) => {
       clearTimeout(timer);

@@ -5,20 +5,25 @@ import { type Pm2Gateway, startPm2Gateway } from '../support/pm2-gateway.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
+import { openSocket } from '../support/websocket-client.ts';
+import { startWebSocketService, type WebSocketService } from '../support/websocket-service.ts';
 
 const RELOADS = 10;
 const CONNECTIONS = 32;
 
 let redis: TestRedis;
 let crm: RecordingBackend;
+let tickets: WebSocketService;
 let gateway: Pm2Gateway;
 
 beforeAll(async () => {
   redis = await startRedis();
   crm = await startRecordingBackend();
+  tickets = await startWebSocketService();
   gateway = await startPm2Gateway({
     REDIS_PORT: String(redis.port),
     CRM_SERVICE_URL: `http://127.0.0.1:${crm.port}`,
+    TICKETS_SERVICE_URL: `http://127.0.0.1:${tickets.port}`,
     USER_RATE_LIMIT_MAX: '10000000',
   });
 }, 60_000);
@@ -26,6 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.stop();
   await crm.stop();
+  await tickets.stop();
   await redis.stop();
 }, 60_000);
 
@@ -63,6 +69,18 @@ describe('under PM2 with two workers', () => {
     expect(after.filter(({ pid }) => pidsBefore.includes(pid))).toEqual([]);
     expect(after.map(({ unstableRestarts }) => unstableRestarts)).toEqual([0, 0]);
   }, 120_000);
+
+  it('closes WebSockets with 1001 at a reload, and takes them again', async () => {
+    const open = () => openSocket(`${gateway.url}/api/v1/tickets/live`, { headers: bearer() });
+    const sockets = await Promise.all(Array.from({ length: 10 }, open));
+    await gateway.reload();
+    const codes = await Promise.all(sockets.map(({ closed }) => closed));
+    expect(new Set(codes)).toEqual(new Set([1001]));
+    const again = await open();
+    again.ws.send('here again');
+    await until('the echo', () => again.messages.length === 1);
+    again.ws.close();
+  });
 
   it('writes one whole line per request into the files that the workers share', async () => {
     crm.reset();

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { normalisePath } from '../../../src/route/normalise-path.ts';
+import { fuzzSettings } from '../../support/fuzz-settings.ts';
+import { asLenientServersRead } from '../../support/path-spellings.ts';
 
 describe('normalisePath', () => {
   it.each([
@@ -48,7 +51,17 @@ describe('normalisePath', () => {
       '/a%1f',
       '/a%7F',
     ],
-    'percent-encoded twice': ['/%252e', '/a%252fb', '/%25252e', '/%2541'],
+    'percent-encoded twice': [
+      '/%252e',
+      '/a%252fb',
+      '/%25252e',
+      '/%2541',
+      '/%25%32%65%25%32%65/a',
+      '/a%25%32fb',
+      '/a%252%66b',
+      '/%25%32%35',
+    ],
+    'begins or ends with a space': ['/%20', '/a%20', '/a%20/b', '/%20a', '/..%20/a', '/%20../a', '/a/%20/b'],
     'not UTF-8': ['/%c0%ae', '/%c0%af', '/%e0%80%af', '/%ff', '/%c3', '/%ed%a0%80'],
     'dot segment': ['/.', '/..', '/a/.', '/a/..', '/a/./b', '/a/../b', '/%2e', '/%2E%2e/a', '/a/.%2e/b', '/a/%2e'],
   };
@@ -56,6 +69,38 @@ describe('normalisePath', () => {
 
   it.each(cases)('refuses %j: it %s', (path, why) => {
     expect(normalisePath(path)).toEqual({ refusal: expect.stringContaining(why) });
+  });
+
+  it('has nothing more to do to what it returns, which the most lenient server reads in the same way', () => {
+    const parts = [
+      '/',
+      '.',
+      '..',
+      '%',
+      '25',
+      '2e',
+      '2E',
+      '%2f',
+      '%25',
+      '%20',
+      '%c3%a9',
+      '%00',
+      ';',
+      '\\',
+      '%7e',
+      '%3f',
+      'a',
+      'A',
+    ];
+    const path = fc.array(fc.constantFrom(...parts), { maxLength: 12, size: 'max' }).map((all) => `/${all.join('')}`);
+    const holds = (text: string) => {
+      const normalised = normalisePath(text);
+      if ('refusal' in normalised) return;
+      expect(normalisePath(normalised.path)).toEqual(normalised);
+      const plain = Buffer.from(decodeURIComponent(normalised.path)).toString('latin1').toLowerCase();
+      expect(asLenientServersRead(normalised.path)).toBe(plain.length > 1 ? plain.replace(/\/$/, '') : plain);
+    };
+    fc.assert(fc.property(path, holds), fuzzSettings(20_000));
   });
 
   it('takes time in proportion to the length, whatever the path is made of', () => {

@@ -104,6 +104,28 @@ describe('a body that is streamed', () => {
     expect(req.destroyed).toBe(false);
   });
 
+  it('takes no more from the client once it was given up', async () => {
+    const req = request(chunked);
+    const stream = streamOf(streamedBody(req, 10)).resume();
+    req.push('01234');
+    await new Promise(setImmediate);
+    stream.destroy();
+    expect(req.readableFlowing).toBe(false);
+  });
+
+  it('leaves the rest to whoever refuses the request', async () => {
+    const req = request(chunked);
+    const stream = streamOf(streamedBody(req, 1_000_000)).resume();
+    req.push('01234');
+    await new Promise(setImmediate);
+    stream.destroy();
+    req.resume();
+    for (let n = 0; n < 10; n++) req.push(Buffer.alloc(65_536));
+    complete(req);
+    await finished(req);
+    expect(req.readableEnded).toBe(true);
+  });
+
   it.each([chunked, ten])(
     'waits for the client while it is read, and for the upstream while it is paused (%p)',
     (headers: Record<string, string>) => {
