@@ -57,8 +57,8 @@ interface Counted {
 }
 
 /**
- * Refuses what a worker has no time for, before anything has been done for it: a refusal costs it a sixth of what a request
- * does, and would cost a third behind the first stages.
+ * Refuses what a worker has no time for, before anything has been done for it: a refusal by one of the first stages costs it
+ * twice as much.
  * @see docs/adr/0014-what-is-refused-under-overload.md
  */
 export function shedLoad(options: ShedLoadOptions): Door {

@@ -10,12 +10,10 @@ interface AdaptiveLimitOptions {
   readonly time: { readonly clock: () => number; readonly now: () => number };
 }
 
-/** One request, from its beginning to the head of its answer. */
+/** One request, from its beginning to the head of its answer, which has just come. */
 export interface LatencySample {
   /** What is compared with its like: a route. */
   readonly kind: string;
-  /** Clock reading. */
-  readonly beganAt: number;
   readonly latencyMs: number;
   /** False if it was given up. */
   readonly isAnswered: boolean;
@@ -126,7 +124,7 @@ export function adaptiveLimit({ settings: { min, tolerance }, max, time }: Adapt
       noteUse(isAdmitted ? underWay + 1 : underWay);
       return isAdmitted;
     },
-    record({ kind, beganAt, latencyMs, isAnswered, underWay }) {
+    record({ kind, latencyMs, isAnswered, underWay }) {
       noteUse(underWay);
       const baselineMs = baselines.get(kind);
       if (baselineMs === undefined) return void baselines.set(kind, latencyMs);
@@ -136,7 +134,7 @@ export function adaptiveLimit({ settings: { min, tolerance }, max, time }: Adapt
         return void baselines.set(kind, baselineMs * step);
       }
       // What began before was kept waiting by more than there is now.
-      if (beganAt < window.startedAt) return;
+      if (time.clock() - latencyMs < window.startedAt) return;
       ratios[window.samples++ % MAX_SAMPLES] = latencyMs / Math.max(baselineMs, LEAST_BASELINE_MS);
       if (window.samples < MIN_SAMPLES || window.second === secondNow()) return;
       const ratio = median(ratios.slice(0, window.samples));

@@ -243,8 +243,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
    */
   #onTimer(): void {
     setImmediate(() => {
-      // A timer may be early by a part of a millisecond.
-      if (this.#phase !== 'over' && this.#options.clock() + 1 >= this.#dueAt) this.#onDeadline();
+      if (this.#phase === 'over' || this.#dueAt === Number.POSITIVE_INFINITY) return;
+      const leftMs = this.#dueAt - this.#options.clock();
+      if (leftMs <= 0) return this.#onDeadline();
+      // It has been renewed meanwhile; or the timer was early, as Node counts from the beginning of the turn that set it.
+      clearTimeout(this.#deadline);
+      this.#deadline = setTimeout(() => this.#onTimer(), leftMs);
     });
   }
 }

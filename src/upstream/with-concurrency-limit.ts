@@ -26,8 +26,6 @@ interface ConcurrencyLimitOptions {
   readonly isLate: () => boolean;
 }
 
-type Sample = Pick<LatencySample, 'kind' | 'beganAt' | 'isAnswered'> & { readonly latencyMs?: number | undefined };
-
 /** Places come free within milliseconds; a second keeps those who were refused from coming back all at once. */
 const RETRY_AFTER_SECONDS = 1;
 
@@ -44,9 +42,8 @@ export function withConcurrencyLimit(forward: Forward, options: ConcurrencyLimit
   const max = Math.min(concurrency.max ?? connections, connections);
   const limit = concurrency.adaptive ? adaptiveLimit({ settings: concurrency, max, time }) : fixedLimit(max);
   let underWay = 0;
-  const record = ({ latencyMs, ...sample }: Sample) => {
-    if (isLate()) return;
-    limit.record({ ...sample, latencyMs: latencyMs ?? time.clock() - sample.beganAt, underWay });
+  const record = (sample: Omit<LatencySample, 'underWay'>) => {
+    if (!isLate()) limit.record({ ...sample, underWay });
   };
   return {
     async forward(req, res) {
@@ -60,11 +57,12 @@ export function withConcurrencyLimit(forward: Forward, options: ConcurrencyLimit
       try {
         const outcome = await forward(req, res);
         // A service that fails, or sheds load itself, does that in another time than its work.
-        if (outcome.status < 500) record({ kind, beganAt, latencyMs: upstream?.headMs, isAnswered: true });
+        const latencyMs = upstream?.headMs ?? time.clock() - beganAt;
+        if (outcome.status < 500) record({ kind, latencyMs, isAnswered: true });
         return outcome;
       } catch (error) {
         const isTimeout = error instanceof Problem && error.reason === 'upstream_response_timeout';
-        if (isTimeout) record({ kind, beganAt, isAnswered: false });
+        if (isTimeout) record({ kind, latencyMs: time.clock() - beganAt, isAnswered: false });
         throw error;
       } finally {
         underWay--;

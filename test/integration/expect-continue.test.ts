@@ -121,22 +121,25 @@ describe('Expect: 100-continue', () => {
     server.on('request', () => arrived++);
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const socket = createConnection({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
-    socket.write(`${asking('/x')}hello${rawRequest()}`);
-    await until('two requests', () => arrived === 2);
-    const [first] = begun;
-    const listeners = first?.listenerCount('close');
-    socket.write(rawRequest().repeat(20));
-    await until('all requests', () => arrived === 22);
-    expect(begun).toHaveLength(1);
-    expect(first?.listenerCount('close')).toBe(listeners);
-    first?.writeContinue();
-    for (let count = 1; count <= 22; count++) {
-      const res = await until('the next in turn', () => begun[count - 1]);
-      expect(begun).toHaveLength(count);
-      res.end('ok');
+    try {
+      socket.write(`${asking('/x')}hello${rawRequest()}`);
+      await until('two requests', () => arrived === 2);
+      const [first] = begun;
+      const listeners = first?.listenerCount('close');
+      socket.write(rawRequest().repeat(20));
+      await until('all requests', () => arrived === 22);
+      expect(begun).toHaveLength(1);
+      expect(first?.listenerCount('close')).toBe(listeners);
+      first?.writeContinue();
+      for (let count = 1; count <= 22; count++) {
+        const res = await until('the next in turn', () => begun[count - 1]);
+        expect(begun).toHaveLength(count);
+        res.end('ok');
+      }
+    } finally {
+      socket.destroy();
+      server.close();
     }
-    socket.destroy();
-    server.close();
   });
 
   it('gets no interim answer in HTTP/1.0, which has none', async () => {

@@ -73,6 +73,7 @@ describe('the line of a request', () => {
         user: 'ada',
         tenant: 'acme',
         upstream: 'crm',
+        instance: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
         upstreamStatus: 200,
         upstreamMs: expect.any(Number),
         bytes: expect.any(Number),

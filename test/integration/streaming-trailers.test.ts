@@ -130,7 +130,9 @@ describe('trailers of an answer', () => {
   it('that are no headers break the answer off', async () => {
     answer =
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: \x01\r\n\r\n';
-    const { text, isClosed } = await sendRaw(gateway.port, rawRequest({ lines: [TAKES_TRAILERS] }));
+    const { text, isClosed } = await sendRaw(gateway.port, rawRequest({ lines: [TAKES_TRAILERS] }), {
+      silenceMs: 5000,
+    });
     expect(isClosed).toBe(true);
     expect(text).not.toContain('\r\n0\r\n');
   });

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { get, type IncomingMessage, type RequestListener } from 'node:http';
+import { get, type IncomingMessage, type RequestListener, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { breakerOf } from '../support/breaker-of.ts';
@@ -112,6 +113,43 @@ describe('a streamed answer', () => {
     let bytes = 0;
     for await (const chunk of res as AsyncIterable<Buffer>) bytes += chunk.length;
     expect(bytes).toBe(200_000);
+  });
+});
+
+describe('a streamed upload', () => {
+  it('fills no memory while the service does not read', async () => {
+    let stalled: Socket | undefined;
+    backend = await rawUpstream((socket) => {
+      stalled = socket.pause();
+    });
+    gateway = await startGateway({
+      upstreams: { crm: backend.port },
+      routes: [{ path: '/open/*', upstream: 'crm', auth: 'none', maxBodyBytes: 1024 * MIB }],
+    });
+    const req = request(url(), { method: 'POST', agent: false }).on('error', () => undefined);
+    const before = process.memoryUsage().arrayBuffers;
+    let produced = 0;
+    const produce = () => {
+      while (produced < 512 * MIB) {
+        produced += MIB;
+        if (!req.write(Buffer.alloc(MIB))) return;
+      }
+    };
+    req.on('drain', produce);
+    produce();
+    let last = -1;
+    const standsStill = () => {
+      const earlier = last;
+      last = produced;
+      return last === earlier;
+    };
+    await until('the client to stand still', standsStill, { everyMs: 300 });
+    expect(produced).toBeLessThan(64 * MIB);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * MIB);
+    req.destroy();
+    // Who does not read does not see the end either.
+    stalled?.resume();
+    await until('no connection at the upstream', () => backend.connectionCount() === 0);
   });
 });
 

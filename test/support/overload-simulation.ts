@@ -69,7 +69,6 @@ export function simulate(situation: Situation): Second[] {
     if (how === 'served') current().latenciesMs.push(latencyMs);
     limits[job.worker]?.record({
       kind: job.kind,
-      beganAt: job.beganAt,
       latencyMs,
       isAnswered: how === 'served',
       underWay: underWay[job.worker] ?? 0,

@@ -70,7 +70,6 @@ describe('patience', () => {
   it('reads the sockets once more after its last look', async () => {
     const watch = patience(50);
     const command = new Command('get', ['a']);
-    watch(command);
     let turns = 0;
     // Every turn is so long that it has one look, before this: the eleventh is the last.
     const turn = () => {
@@ -78,7 +77,11 @@ describe('patience', () => {
       if (++turns === 12) command.resolve('answer');
       else setImmediate(turn);
     };
-    setImmediate(turn);
+    // Timers run before immediates: no look can come between the two.
+    setTimeout(() => {
+      watch(command);
+      setImmediate(turn);
+    }, 1);
     expect((await fateOf(command)).fate).toBe('answer');
   });
 });

@@ -4,10 +4,10 @@ import { over, simulate } from '../../support/overload-simulation.ts';
 
 const MAX = 256;
 
-/** Limits of workers that share a service. */
-const workers = (count: number) => (clock: () => number) =>
-  Array.from({ length: count }, () =>
-    adaptiveLimit({ settings: { min: 10, tolerance: 2 }, max: MAX, time: { clock, now: clock } }),
+/** Limits of workers that share a service, and the time of day. Each has begun at another moment. */
+const workers = (count: number) => (now: () => number) =>
+  Array.from({ length: count }, (_, index) =>
+    adaptiveLimit({ settings: { min: 10, tolerance: 2 }, max: MAX, time: { clock: () => now() + index * 610, now } }),
   );
 const withoutAdaption = () => [
   { admits: (underWay: number) => underWay < MAX, record: () => undefined, current: () => MAX },
