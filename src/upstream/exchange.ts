@@ -8,6 +8,7 @@ import { AnswerBody } from './answer-body.ts';
 import { writeAnswerHead } from './answer-headers.ts';
 import { answerUpgrade, type WebSocketPart } from './answer-upgrade.ts';
 import { type Call, callOf } from './call.ts';
+import { Deadline } from './deadline.ts';
 import { passEarlyHints } from './early-hints.ts';
 import type { Outcome } from './forward.ts';
 import { announcedTrailers, passedTrailers } from './trailers.ts';
@@ -46,9 +47,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #call: Call;
   readonly #trace: UpstreamTrace;
   readonly #startedAt: number;
-  #deadline: NodeJS.Timeout | undefined;
-  /** Clock reading at which `#deadline` is due. */
-  #dueAt: number = Number.POSITIVE_INFINITY;
+  readonly #deadline: Deadline;
   #controller: Dispatcher.DispatchController | undefined;
   readonly #answer: AnswerBody;
   #trailers: readonly string[] = [];
@@ -65,6 +64,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#trace = upstream ?? { name: origin };
     this.#startedAt = clock();
     this.#answer = new AnswerBody(options);
+    this.#deadline = new Deadline({ clock, onPassed: () => this.#onDeadline() });
     this.path = (route?.upstreamPath ?? '/') + query;
     this.body = call.body.content;
     this.headMs = Math.min(call.timeouts.headMs, call.tryMs, this.#leftMs());
@@ -74,14 +74,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Most requests have a connection at once. Only one that has not needs a deadline for it. */
   dispatched(): void {
-    if (this.#phase === 'queued') this.#setDeadline(Math.min(this.#call.timeouts.connectMs, this.#leftMs()));
+    if (this.#phase === 'queued') this.#deadline.set(Math.min(this.#call.timeouts.connectMs, this.#leftMs()));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#phase === 'over') return controller.abort(new Error('nobody waits for this any more'));
     this.#phase = 'sending';
-    this.#setDeadline(Math.min(this.headMs, this.#leftMs()));
+    this.#deadline.set(Math.min(this.headMs, this.#leftMs()));
     const { req, res } = this.#options;
     // Only now, behind every check and with a connection in hand, is the client asked for its body.
     if (isExpectingContinue(req) && !res.writableEnded) res.writeContinue();
@@ -118,7 +118,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return this.#abandon(new Problem('upstream_protocol_error', { cause }));
     }
     this.#phase = 'streaming';
-    this.#setDeadline(this.#leftMs());
+    this.#deadline.set(this.#leftMs());
     this.#trace.status = status;
     this.#trace.headMs = clock() - this.#startedAt;
     resolve({ status });
@@ -144,7 +144,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#phase = 'streaming';
     this.#isUpgraded = true;
     onUpgraded();
-    this.#setDeadline(Number.POSITIVE_INFINITY);
+    this.#deadline.set(Number.POSITIVE_INFINITY);
     this.#trace.status = status;
     this.#trace.headMs = clock() - this.#startedAt;
     resolve({ status });
@@ -186,7 +186,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#phase === 'streaming') return this.#onTotalInBody();
     // A client that is slow to send is not a slow upstream. The server's own request timeout looks after it.
     if (this.#phase === 'sending' && this.#call.body.isWaitingForClient()) {
-      if (this.#leftMs() > 0) return this.#setDeadline(Math.min(this.headMs, this.#leftMs()));
+      if (this.#leftMs() > 0) return this.#deadline.set(Math.min(this.headMs, this.#leftMs()));
       return this.#abandon(new Problem('invalid_request', { detail: 'The request was not complete in time.' }));
     }
     this.#abandon(new Problem(this.#phase === 'queued' ? 'upstream_connect_timeout' : 'upstream_response_timeout'));
@@ -214,7 +214,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.#phase = 'over';
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     this.#answer.close();
     this.#options.onOver(this.#isUpgraded);
   }
@@ -225,30 +225,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** The whole time for the head again, but never more than is left of the call. */
   #renewDeadline(): void {
-    if (this.#call.endsAt < Number.POSITIVE_INFINITY) return this.#setDeadline(Math.min(this.headMs, this.#leftMs()));
-    this.#dueAt = this.#options.clock() + this.headMs;
-    this.#deadline?.refresh();
-  }
-
-  /** In so many milliseconds; Infinity is none. */
-  #setDeadline(ms: number): void {
-    clearTimeout(this.#deadline);
-    this.#dueAt = this.#options.clock() + ms;
-    this.#deadline = Number.isFinite(ms) ? setTimeout(() => this.#onTimer(), Math.max(0, ms)) : undefined;
-  }
-
-  /**
-   * After a stall of the event loop timers come first, and what has arrived meanwhile is read after them: the upstream gets
-   * the turn that it needs to show that it was in time.
-   */
-  #onTimer(): void {
-    setImmediate(() => {
-      if (this.#phase === 'over' || this.#dueAt === Number.POSITIVE_INFINITY) return;
-      const leftMs = this.#dueAt - this.#options.clock();
-      if (leftMs <= 0) return this.#onDeadline();
-      // It has been renewed meanwhile; or the timer was early, as Node counts from the beginning of the turn that set it.
-      clearTimeout(this.#deadline);
-      this.#deadline = setTimeout(() => this.#onTimer(), leftMs);
-    });
+    this.#deadline.renew(Math.min(this.headMs, this.#leftMs()));
   }
 }

@@ -92,7 +92,7 @@ describe('an instance that is killed in mid-traffic', () => {
     await until('its first requests', () => victim.received.length > before + 5);
     // A third would be its whole share.
     const share = (victim.received.length - before) / (load.count() - all);
-    expect(share).toBeLessThan(0.25);
+    expect(share).toBeLessThan(1 / 3);
     await until('its whole share', async () => (await instancesOf(gateway))[1]?.part === 1);
     const counts = countsOf(three);
     const then = load.count();
