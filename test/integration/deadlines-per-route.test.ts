@@ -213,8 +213,9 @@ describe('a client that takes nothing of its answer', () => {
     const upstream = await scripted(flood);
     await startBehind(upstream.port, { route: { totalTimeoutMs: 5 * SHORT_MS }, server: { sendTimeoutMs: LONG_MS } });
     await readNothing();
-    await noConnection(upstream);
-    const line = (await gateway.lines('access')).at(-1);
+    // The total is as long as the others wait for this.
+    await until('no connection at the upstream', () => upstream.connectionCount() === 0);
+    const line = await until('its line', async () => (await gateway.lines('access')).at(-1));
     expect(line).toMatchObject({ status: 499, reason: 'client_closed' });
     expect(line).not.toHaveProperty('truncated');
   });
