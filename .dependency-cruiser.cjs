@@ -1,5 +1,8 @@
 // The import rule of ARCHITECTURE.md, as a check.
-const features = ['auth', 'browser', 'docs', 'health', 'observe', 'rate-limit', 'route', 'upstream', 'websocket'];
+const features = [
+  ...['api-keys', 'audit', 'auth', 'browser', 'docs', 'explain', 'health', 'observe', 'rate-limit', 'revocation'],
+  ...['route', 'tenants', 'upstream', 'websocket'],
+];
 
 module.exports = {
   forbidden: [
@@ -43,6 +46,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(main|start-worker)\\.ts' },
       to: { path: '^src/app\\.ts' },
+    },
+    {
+      name: 'assembly-is-part-of-the-pipeline',
+      comment: 'It joins features, as app.ts does, and is the place where they meet.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(app\\.ts|assembly/)' },
+      to: { path: '^src/assembly/' },
     },
     {
       name: 'one-adapter-per-library',

@@ -1,5 +1,10 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import express from 'express';
+import type { AppOptions } from './assembly/app-options.ts';
+import { connectUpstreams } from './assembly/connect-upstreams.ts';
+import { countersOf } from './assembly/counters.ts';
+import { describeApi } from './assembly/describe-api.ts';
+import { healthSources } from './assembly/health-sources.ts';
 import { authenticate, callerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
 import { callerFromClaims } from './auth/identity-headers.ts';
@@ -11,56 +16,29 @@ import { securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
 import { contextOf } from './context.ts';
 import { answerDocs } from './docs/answer-docs.ts';
-import { apiDescription } from './docs/api-description.ts';
 import { answerHealth } from './health/answer-health.ts';
-import { type WorkerDetails, workerDetails } from './health/worker-details.ts';
+import type { WorkerDetails } from './health/worker-details.ts';
 import { accessLog } from './observe/access-log.ts';
 import { beginRequest } from './observe/begin-request.ts';
 import { lineOfRefusal } from './observe/line-of-refusal.ts';
-import type { AccessLine, Logger } from './observe/logger.ts';
+import type { AccessLine } from './observe/logger.ts';
 import { openMetrics, type Snapshot } from './observe/metrics.ts';
 import { randomHex } from './observe/trace-context.ts';
-import { type Door, shedLoad } from './overload/shed-load.ts';
+import { shedLoad } from './overload/shed-load.ts';
 import { answerProblem } from './problem/answer-problem.ts';
 import { addressKey } from './rate-limit/address-key.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
-import { type CounterLink, sharedCounter } from './rate-limit/shared-counter.ts';
 import { checkRequest } from './route/check-request.ts';
 import { matchRoute, routeFinder } from './route/match-route.ts';
 import { normalisePath } from './route/normalise-path.ts';
 import { requireRoute } from './route/require-route.ts';
 import { callUpstream } from './upstream/call-upstream.ts';
-import { connectUpstream } from './upstream/connect-upstream.ts';
-import type { Resolve } from './upstream/follow-addresses.ts';
-import { outgoingHeaders } from './upstream/outgoing-headers.ts';
 import { checkHandshake } from './websocket/check-handshake.ts';
-import { faultOfAnswer } from './websocket/handshake.ts';
 import { isHandshakeOf } from './websocket/is-handshake.ts';
 import { limitWebSockets } from './websocket/limit-websockets.ts';
 import { takeSubprotocolToken } from './websocket/take-subprotocol-token.ts';
-import { type WebSockets, webSockets } from './websocket/websockets.ts';
-
-/** What the process lends the pipeline. */
-export interface AppOptions {
-  readonly config: Config;
-  readonly redis: CounterLink;
-  readonly logger: Logger;
-  /** This worker, and how many share the limits while Redis is away. */
-  readonly worker: {
-    readonly id: string;
-    readonly pid: number;
-    readonly version: string;
-    readonly siblings: number;
-  };
-  readonly isReady: () => boolean;
-  readonly memory: () => NodeJS.MemoryUsage;
-  readonly allWorkers: () => Promise<readonly WorkerDetails[]>;
-  /** Milliseconds: `clock` is monotonic, for durations; `now` is since 1970, for dates. */
-  readonly time: { readonly clock: () => number; readonly now: () => number };
-  /** Where the hosts of the upstreams are. */
-  readonly resolve: Resolve;
-}
+import { webSockets } from './websocket/websockets.ts';
 
 /** The pipeline with its connections to the upstreams. */
 export interface App {
@@ -85,8 +63,8 @@ export function createApp(options: AppOptions): App {
   const sockets = webSockets({ limits: gateway.websockets, clock: time.clock });
   const upstreams = connectUpstreams(options, { ...sockets, isLate: () => door.isLate() });
   const counting = countersOf(options);
-  const health = healthOf(options, upstreams);
-  const docs = docsOf(options);
+  const health = healthSources(options, upstreams);
+  const docs = describeApi(options);
   const metrics = openMetrics({
     ...health.sources,
     lostLogLines: logger.lostLines,
@@ -189,97 +167,7 @@ function routeFor(routes: Config['gateway']['routes']) {
   };
 }
 
-function connectUpstreams(
-  { config, logger, time, resolve }: AppOptions,
-  { open, isLate }: Pick<WebSockets, 'open'> & Pick<Door, 'isLate'>,
-) {
-  const { upstreams, identity, routes, server } = config.gateway;
-  const headers = outgoingHeaders(Object.keys(identity.headers));
-  const connected = Object.entries(upstreams).map(([name, settings]) => {
-    const own = routes.filter(({ upstream }) => upstream === name);
-    return connectUpstream({
-      name,
-      settings,
-      connectTimeoutMs: Math.max(...own.map((route) => route.connectTimeoutMs ?? 0), settings.connectTimeoutMs),
-      sendTimeoutMs: server.sendTimeoutMs,
-      outgoingHeaders: headers,
-      webSockets: { faultOfAnswer, open },
-      resolve,
-      clock: time.clock,
-      isLate,
-      random: Math.random,
-      logger,
-    });
-  });
-  return {
-    forwards: new Map(connected.map(({ name, forward }) => [name, forward])),
-    breakers: () => Object.fromEntries(connected.map(({ name, breaker }) => [name, breaker.report()])),
-    instances: () => Object.fromEntries(connected.map(({ name, instances }) => [name, instances()])),
-    concurrency: () => Object.fromEntries(connected.map(({ name, concurrency }) => [name, concurrency()])),
-    async close() {
-      await Promise.all(connected.map((upstream) => upstream.close()));
-    },
-  };
-}
-
-/** The services' descriptions, which become one by the rules of the routes. */
-function docsOf({ config, worker, logger, time }: AppOptions) {
-  const { upstreams, routes } = config.gateway;
-  const find = routeFinder(routes);
-  return apiDescription({
-    title: config.settings.SERVICE_NAME,
-    version: worker.version,
-    upstreams,
-    routes,
-    routeOf: (path, method) =>
-      find(path)?.entries.find(({ methods }) => (methods as readonly string[]).includes(method)),
-    time,
-    logger,
-  });
-}
-
 /** What Express calls `req.ip`, as the first stage has found it. */
 function ipOf(this: express.Request): string {
   return contextOf(this).client.address;
-}
-
-function countersOf({ config, redis, worker, time }: AppOptions) {
-  const { settings } = config;
-  const windowMs = settings.RATE_LIMIT_WINDOW_MS;
-  const limitOf = (name: string, limit: number) => ({
-    limit,
-    counter: sharedCounter({
-      link: redis,
-      prefix: `psa:limit:${name}:`,
-      limit,
-      windowMs,
-      workers: worker.siblings,
-      time,
-    }),
-  });
-  return {
-    windowMs,
-    anonymous: limitOf('anonymous', settings.RATE_LIMIT_MAX_REQUESTS),
-    user: limitOf('user', settings.USER_RATE_LIMIT_MAX),
-    loginFailures: limitOf('login-failures', settings.AUTH_RATE_LIMIT_MAX),
-  };
-}
-
-function healthOf(
-  { config, redis, logger, worker, isReady, memory, time }: AppOptions,
-  { breakers, instances }: ReturnType<typeof connectUpstreams>,
-) {
-  const startedAt = time.clock();
-  const common = {
-    isReady,
-    isRedisAway: redis.isAway,
-    areLogsFailing: logger.isFailing,
-    breakers,
-    instances,
-    uptimeSeconds: () => (time.clock() - startedAt) / 1000,
-  };
-  return {
-    sources: { ...common, service: config.settings.SERVICE_NAME, version: worker.version },
-    details: workerDetails({ ...common, worker: worker.id, pid: worker.pid, memory }),
-  };
 }

@@ -18,11 +18,27 @@ export interface Client {
   readonly isBehindProxy: boolean;
 }
 
-/** Who is calling, from a verified token. */
+/** What a caller has proved its identity with, as far as revocation and limits look at it. */
+export type Credential =
+  | { readonly kind: 'token'; readonly jti: string | undefined; readonly issuedAtSeconds: number | undefined }
+  | { readonly kind: 'api_key'; readonly keyId: string };
+
+/** The tenant of a caller, as the operator keeps it. */
+export interface Tenant {
+  readonly id: string;
+  readonly status: 'active' | 'suspended';
+  /** A name among the plans of `gateway.yaml`. */
+  readonly plan: string;
+}
+
+/** Who is calling, from a verified token or an API key. */
 export interface Caller {
   readonly userId: string;
   readonly tenantId: string | undefined;
   readonly roles: readonly string[];
+  /** What the credential allows, such as `read:tickets:own`; empty if it says nothing of it. */
+  readonly scopes: readonly string[];
+  readonly credential: Credential;
   /** The identity headers for the upstream: name and value, ready to send. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
@@ -90,6 +106,8 @@ export interface RequestContext {
   caller: Caller | undefined;
   /** Why there is no caller; thrown by `authorize` if the route needs one. */
   authProblem: Problem | undefined;
+  /* find-tenant: undefined for callers without a tenant, and for tenants that the operator does not keep. */
+  tenant?: Tenant;
   /* take-subprotocol-token: what the answer to a handshake names if the service names nothing. */
   subprotocol?: string;
   /* call-upstream */

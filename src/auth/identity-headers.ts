@@ -18,11 +18,17 @@ export function callerFromClaims(headers: Readonly<Record<string, string>>): (cl
       const value = headerValue(Object.hasOwn(claims, claim) ? claims[claim] : undefined, claim);
       if (value !== undefined) values.push([name, value]);
     }
-    const { sub, tenantId, roles } = claims;
+    const { sub, tenantId, roles, jti, iat } = claims;
     return {
       userId: sub,
       tenantId: typeof tenantId === 'string' ? tenantId : undefined,
       roles: roleList(roles ?? []),
+      scopes: [],
+      credential: {
+        kind: 'token',
+        jti: typeof jti === 'string' ? jti : undefined,
+        issuedAtSeconds: typeof iat === 'number' ? iat : undefined,
+      },
       headers: values,
     };
   };

@@ -11,7 +11,14 @@ const inOnePiece = (text: string): string => JSON.parse(JSON.stringify(text));
 
 const callerOfToken = withTokenCache({
   verify: () => ({ sub: inOnePiece(`owner-${Math.trunc(Math.random() * 1e9)}-${filler}`), exp: 1 }),
-  toCaller: ({ sub }) => ({ userId: sub, tenantId: undefined, roles: [], headers: [] }),
+  toCaller: ({ sub }) => ({
+    userId: sub,
+    tenantId: undefined,
+    roles: [],
+    scopes: [],
+    credential: { kind: 'token', jti: undefined, issuedAtSeconds: undefined },
+    headers: [],
+  }),
   now: () => 0,
 });
 for (let index = 0; index < COUNT; index++) callerOfToken(inOnePiece(`token-${index}-${filler}`));

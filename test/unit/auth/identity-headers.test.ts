@@ -8,10 +8,12 @@ const headersOf = (claims: Record<string, unknown>) => Object.fromEntries(caller
 
 describe('callerFromClaims', () => {
   it('makes a caller with one header for each claim that is there', () => {
-    expect(callerOf({ email: 'a@b.c', roles: ['agent', 'admin'], tenantId: 't' })).toEqual({
+    expect(callerOf({ email: 'a@b.c', roles: ['agent', 'admin'], tenantId: 't', jti: 'j', iat: 7 })).toEqual({
       userId: 'u',
       tenantId: 't',
       roles: ['agent', 'admin'],
+      scopes: [],
+      credential: { kind: 'token', jti: 'j', issuedAtSeconds: 7 },
       headers: [
         ['X-User-Id', 'u'],
         ['X-User-Email', 'a@b.c'],
@@ -23,6 +25,8 @@ describe('callerFromClaims', () => {
       userId: 'u',
       tenantId: undefined,
       roles: [],
+      scopes: [],
+      credential: { kind: 'token', jti: undefined, issuedAtSeconds: undefined },
       headers: [['X-User-Id', 'u']],
     });
   });

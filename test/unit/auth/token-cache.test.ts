@@ -17,7 +17,14 @@ function caching({ expSeconds = HOUR_SECONDS } = {}) {
       if (token === 'forged') throw unauthorized('token_signature_invalid');
       return { sub: token, exp: expSeconds };
     },
-    toCaller: ({ sub }) => ({ userId: sub, tenantId: undefined, roles: [], headers: [] }),
+    toCaller: ({ sub }) => ({
+      userId: sub,
+      tenantId: undefined,
+      roles: [],
+      scopes: [],
+      credential: { kind: 'token', jti: undefined, issuedAtSeconds: undefined },
+      headers: [],
+    }),
     now: () => time.ms,
   });
   return { time, verified, callerOfToken };

@@ -90,7 +90,14 @@ describe('outgoingHeaders', () => {
   });
 
   it('puts the identity of the caller last', () => {
-    const caller = { userId: 'u', tenantId: undefined, roles: [], headers: [['X-User-Id', 'u']] as const };
+    const caller = {
+      userId: 'u',
+      tenantId: undefined,
+      roles: [],
+      scopes: [],
+      credential: { kind: 'token' as const, jti: undefined, issuedAtSeconds: undefined },
+      headers: [['X-User-Id', 'u']] as const,
+    };
     expect(toOutgoing(requestWith({ 'x-user-id': 'forged' }, { caller })).slice(-2)).toEqual(['X-User-Id', 'u']);
   });
 });
