@@ -12,7 +12,7 @@ import { sharedSecretKeys } from './auth/signing-keys.ts';
 import { withTokenCache } from './auth/token-cache.ts';
 import { verifyToken } from './auth/verify-token.ts';
 import { allowOrigins } from './browser/allow-origins.ts';
-import { securityHeaders } from './browser/security-headers.ts';
+import { securityHeaderList, securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
 import { contextOf } from './context.ts';
 import { answerDocs } from './docs/answer-docs.ts';
@@ -25,6 +25,7 @@ import type { AccessLine } from './observe/logger.ts';
 import { openMetrics, type Snapshot } from './observe/metrics.ts';
 import { randomHex } from './observe/trace-context.ts';
 import { shedLoad } from './overload/shed-load.ts';
+import { writeHeadWithOwn } from './own-headers.ts';
 import { answerProblem } from './problem/answer-problem.ts';
 import { addressKey } from './rate-limit/address-key.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
@@ -98,15 +99,14 @@ export function createApp(options: AppOptions): App {
   app.set('trust proxy', settings.TRUST_PROXY);
   // express-rate-limit asks for it each time, and Express would read the headers each time.
   Object.defineProperty(app.request, 'ip', { get: ipOf });
-
-  const setSecurityHeaders = securityHeaders();
+  Object.defineProperty(app.response, 'writeHead', { value: writeHeadWithOwn(app.response.writeHead) });
 
   // Before everything: under overload, what is done for a request before it is refused is taken from those that are served.
   const door = shedLoad({
     handle: app,
     settings: gateway.server,
     newRequestId: () => randomHex(16),
-    decorate: (res) => setSecurityHeaders(res.req as express.Request, res as express.Response, () => undefined),
+    headers: securityHeaderList(),
     onRefusal: (refusal) => record(lineOfRefusal(refusal, app)),
   });
   // Gives every later line, log and answer the request's id.

@@ -95,6 +95,8 @@ export interface RequestContext {
   /** Clock reading in milliseconds; only differences mean anything. */
   readonly startedAt: number;
   readonly client: Client;
+  /* own-headers: what the gateway itself says in the head of the answer, names and values in turn. */
+  ownHeaders: string[];
   /* check-request: the normalised path, and the query string with its `?`, or ''. */
   path: string;
   query: string;

@@ -1,5 +1,6 @@
 import cors from 'cors';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
+import { addOwnHeader } from '../own-headers.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -15,17 +16,31 @@ const PREFLIGHT_MAX_AGE_SECONDS = 600;
  * @param origins exact; compared as whole strings, so neither `null` nor `https://evil-example.com` gets through
  */
 export function allowOrigins(origins: readonly string[]) {
-  const allowed = new Set(origins);
   const settings = { origin: true, credentials: true, exposedHeaders: EXPOSED };
   const onPreflight = cors({ ...settings, methods: METHODS, maxAge: PREFLIGHT_MAX_AGE_SECONDS });
   const onCall = cors({ ...settings, preflightContinue: true });
+  const allowed = new Map(origins.map((origin) => [origin, headersFor(origin, onCall)]));
   return function allowOrigins(req, res, next) {
     const { origin } = req.headers;
     const isPreflight = req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined;
-    if (origin !== undefined && allowed.has(origin)) return (isPreflight ? onPreflight : onCall)(req, res, next);
-    // The answer would differ for an allowed origin, and a cache must know that.
-    res.setHeader('Vary', 'Origin');
+    const headers = origin === undefined ? undefined : allowed.get(origin);
+    if (isPreflight && headers !== undefined) return onPreflight(req, res, next);
+    for (const [name, value] of headers ?? OF_STRANGERS) addOwnHeader(req, name, value);
     if (!isPreflight) return next();
     res.writeHead(204).end();
   } satisfies RequestHandler;
+}
+
+/** The answer would differ for an allowed origin, and a cache must know that. */
+const OF_STRANGERS = [['Vary', 'Origin']] as const;
+
+/** What cors says to a page of this origin. It is the same each time, so cors is asked once. */
+function headersFor(origin: string, setHeaders: ReturnType<typeof cors>): ReadonlyMap<string, string> {
+  const headers = new Map<string, string>();
+  const recorder = {
+    getHeader: (name: string) => headers.get(name),
+    setHeader: (name: string, value: string) => void headers.set(name, value),
+  };
+  setHeaders({ method: 'GET', headers: { origin } }, recorder as unknown as Response, () => undefined);
+  return headers;
 }

@@ -1,12 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
+import { addOwnHeader } from '../own-headers.ts';
+
+/** Stage: what browsers are told on every answer, refusals included. */
+export function securityHeaders() {
+  const headers = securityHeaderList();
+  return function securityHeaders(req, _res, next) {
+    for (const [name, value] of headers) addOwnHeader(req, name, value);
+    next();
+  } satisfies RequestHandler;
+}
 
 /**
- * Stage: what browsers are told on every answer, refusals included. For an API: nothing may be embedded or loaded from it,
- * nothing is guessed about it, and its answers may be read by pages of other origins only as far as CORS allows.
+ * For an API: nothing may be embedded or loaded from it, nothing is guessed about it, and its answers may be read by pages
+ * of other origins only as far as CORS allows.
  */
-export function securityHeaders() {
+export function securityHeaderList() {
   const setHeaders = helmet({
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     crossOriginResourcePolicy: { policy: 'same-site' },
@@ -21,11 +31,7 @@ export function securityHeaders() {
     // Express is told not to send it.
     xPoweredBy: false,
   });
-  const headers = headersOf(setHeaders);
-  return function securityHeaders(_req, res, next) {
-    for (const [name, value] of headers) res.setHeader(name, value);
-    next();
-  } satisfies RequestHandler;
+  return headersOf(setHeaders);
 }
 
 /** What helmet sets. It is the same each time, so helmet is asked once. */

@@ -11,7 +11,7 @@ const ACCEPTED_ID = /^[A-Za-z0-9._-]{8,128}$/;
  * @param clock milliseconds, monotonic
  */
 export function beginRequest({ isTrustedProxy, clock }: { isTrustedProxy: IsTrustedProxy; clock: () => number }) {
-  return function beginRequest(req, res, next) {
+  return function beginRequest(req, _res, next) {
     const client = clientOf(req, isTrustedProxy);
     const offered = req.headers['x-request-id'];
     const isKept = client.isBehindProxy && typeof offered === 'string' && ACCEPTED_ID.test(offered);
@@ -24,6 +24,7 @@ export function beginRequest({ isTrustedProxy, clock }: { isTrustedProxy: IsTrus
       traceparent,
       startedAt: clock(),
       client,
+      ownHeaders: ['X-Request-Id', requestId],
       path: '/',
       query: '',
       route: undefined,
@@ -33,7 +34,6 @@ export function beginRequest({ isTrustedProxy, clock }: { isTrustedProxy: IsTrus
       upstream: undefined,
       reason: undefined,
     });
-    res.setHeader('X-Request-Id', requestId);
     next();
   } satisfies RequestHandler;
 }

@@ -38,8 +38,8 @@ interface ShedLoadOptions {
   readonly handle: RequestListener;
   readonly settings: Pick<ServerSettings, 'maxRequests' | 'maxLagMs'>;
   readonly newRequestId: () => string;
-  /** Adds the headers that every answer has. */
-  readonly decorate: (res: ServerResponse) => void;
+  /** What every answer has. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
   readonly onRefusal: (refusal: Refusal) => void;
 }
 
@@ -91,7 +91,7 @@ export function shedLoad(options: ShedLoadOptions): Door {
   };
 }
 
-function refuseWith({ newRequestId, decorate, onRefusal }: ShedLoadOptions) {
+function refuseWith({ newRequestId, headers: common, onRefusal }: ShedLoadOptions) {
   // Made once: an error with its stack would cost as much as the rest of a refusal.
   const problem = new Problem('overloaded', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
@@ -101,7 +101,7 @@ function refuseWith({ newRequestId, decorate, onRefusal }: ShedLoadOptions) {
     const requestId = newRequestId();
     const instance = (req.url ?? '/').split('?', 1)[0]?.slice(0, MAX_INSTANCE_LENGTH) ?? '/';
     const { headers, body } = problemAnswer(problem, { requestId, instance });
-    decorate(res);
+    for (const [name, value] of common) res.setHeader(name, value);
     for (const name in headers) res.setHeader(name, headers[name] ?? '');
     res.statusCode = problem.status;
     endAnswer(req, res, body);

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { type RateLimitInfo, rateLimit } from 'express-rate-limit';
 import { LRUCache } from 'lru-cache';
 import { contextOf } from '../context.ts';
+import { addOwnHeader } from '../own-headers.ts';
 import type { Reason } from '../problem/catalog.ts';
 import { Problem } from '../problem/problem.ts';
 import { addressKey } from './address-key.ts';
@@ -82,7 +83,7 @@ function limiter({ counter, limit, windowMs, name, reason, keyOf }: LimiterOptio
   return function limitOne(req, res, next) {
     void count(req, res, (refusal?: unknown) => {
       const info = infoOf(req);
-      if (info !== undefined) tell(res, { name, policy: policy(info.key), windowMs, info });
+      if (info !== undefined) tell(req, { name, policy: policy(info.key), windowMs, info });
       next(refusal);
     });
   };
@@ -101,9 +102,9 @@ interface Told {
 }
 
 /** @see draft-ietf-httpapi-ratelimit-headers-08 */
-function tell(res: Response, { name, policy, windowMs, info }: Told): void {
-  res.setHeader('RateLimit', `"${name}"; r=${info.remaining}; t=${secondsUntil(info.resetTime, windowMs)}`);
-  res.setHeader('RateLimit-Policy', policy);
+function tell(req: Request, { name, policy, windowMs, info }: Told): void {
+  addOwnHeader(req, 'RateLimit', `"${name}"; r=${info.remaining}; t=${secondsUntil(info.resetTime, windowMs)}`);
+  addOwnHeader(req, 'RateLimit-Policy', policy);
 }
 
 /** Returns a function that adds the partition key, which tells two callers of one client apart without naming them. */

@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { contextOf } from '../context.ts';
+import { hasOwnHeader, takeOwnHeaders } from '../own-headers.ts';
 import { connectionOptions, hopByHop } from './outgoing-headers.ts';
 
 /** What tells strangers about the service behind us. */
@@ -16,6 +18,8 @@ export interface AnswerHead {
   /** The upstream's own origin, which must not show in a `Location`. */
   readonly origin: string;
   readonly prefix: string;
+  /** Of this connection: names and values in turn. */
+  readonly added?: readonly string[];
   /** Names of those that will follow the body. */
   readonly trailers?: readonly string[];
 }
@@ -26,34 +30,29 @@ export function isPassedOn(lowerCaseName: string): boolean {
 }
 
 /**
- * Writes an upstream's response head to the client. A header that the gateway has already set stays as it is.
+ * Writes an upstream's response head to the client. What the gateway says itself stays as it is.
  * @throws {Error} if the head can't be written as valid HTTP; the response then has none of the upstream's headers
  */
 export function writeAnswerHead(res: ServerResponse, head: AnswerHead): void {
-  const { status, headers, origin, prefix, trailers = [] } = head;
+  const { status, headers, origin, prefix, trailers = [], added = [] } = head;
+  checkCoding(headers['transfer-encoding']);
   const named = connectionOptions(headers.connection);
-  const isDropped = (name: string) => !isPassedOn(name) || named?.has(name) || res.hasHeader(name);
-  const written: string[] = [];
-  const ownVary = res.getHeader('vary');
+  const theirs: (string | string[])[] = [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || !isPassedOn(name) || named?.has(name)) continue;
+    // Both may have a reason to vary.
+    if (name !== 'vary' && hasOwnHeader(res.req, name)) continue;
+    if (name === 'content-length' && status === 204) continue;
+    theirs.push(name, LOCATIONS.has(name) ? publicLocation(String(value), origin, prefix) : value);
+  }
+  if (trailers.length > 0) theirs.push('trailer', trailers.join(', '));
+  const own = takeOwnHeaders(res.req);
   try {
-    checkCoding(headers['transfer-encoding']);
-    for (const name in headers) {
-      const value = headers[name];
-      if (value === undefined) continue;
-      if (name === 'vary') res.appendHeader(name, value);
-      else if (isDropped(name) || (name === 'content-length' && status === 204)) continue;
-      else res.setHeader(name, LOCATIONS.has(name) ? publicLocation(String(value), origin, prefix) : value);
-      written.push(name);
-    }
-    if (trailers.length > 0) {
-      res.setHeader('trailer', trailers.join(', '));
-      written.push('trailer');
-    }
     // Without the upstream's reason phrase: it means nothing, and it may hold what HTTP can't. @see RFC 9112 §4
-    res.writeHead(status);
+    res.writeHead(status, [...own, ...added, ...theirs]);
   } catch (error) {
-    for (const name of written) res.removeHeader(name);
-    if (ownVary !== undefined) res.setHeader('vary', ownVary);
+    contextOf(res.req).ownHeaders = own;
     throw error;
   }
 }

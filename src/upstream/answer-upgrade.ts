@@ -42,9 +42,10 @@ export function answerUpgrade(req: IncomingMessage, res: ServerResponse, answer:
   const { 'content-length': _none, ...own } = headers;
   if (context.subprotocol !== undefined) own['sec-websocket-protocol'] = context.subprotocol;
   const prefix = context.route?.settings.stripPrefix ?? '';
-  res.setHeader('Connection', 'Upgrade').setHeader('Upgrade', 'websocket');
-  writeAnswerHead(res, { status: 101, headers: own, origin, prefix });
-  // Whatever is written from now on goes to the connection itself, behind it.
+  const added = ['Connection', 'Upgrade', 'Upgrade', 'websocket'];
+  writeAnswerHead(res, { status: 101, headers: own, added, origin, prefix });
+  // Of a head without a body Node would make UTF-8. What comes behind it is bytes.
+  res.socket?.setDefaultEncoding('latin1');
   res.flushHeaders();
   webSockets.open({
     client: upgrade.take(),

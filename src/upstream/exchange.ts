@@ -122,7 +122,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#trace.status = status;
     this.#trace.headMs = clock() - this.#startedAt;
     resolve({ status });
-    this.#answer.begin();
+    this.#answer.begin({ hasLength: headers['content-length'] !== undefined });
   }
 
   #onInterim(status: number, headers: IncomingHttpHeaders): void {

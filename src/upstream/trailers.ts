@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { hasOwnHeader } from '../own-headers.ts';
 import { type AnswerHead, isPassedOn } from './answer-headers.ts';
 
 /**
@@ -25,7 +26,7 @@ export function announcedTrailers(
     .toLowerCase()
     .split(',')
     .map((name) => name.trim());
-  return names.filter((name) => mayTrail(name) && !res.hasHeader(name));
+  return names.filter((name) => mayTrail(name) && !hasOwnHeader(res.req, name));
 }
 
 /** Those of the trailers that came which were announced. */

@@ -38,7 +38,7 @@ beforeEach(async () => {
   [, res] = (await asked) as [IncomingMessage, ServerResponse];
   body = new AnswerBody({ res, sendTimeoutMs: SEND_TIMEOUT_MS });
   res.writeHead(200, { 'content-length': 64 * MIB });
-  body.begin();
+  body.begin({ hasLength: true });
   [client] = (await answered) as [IncomingMessage];
   client.on('error', () => undefined);
 });

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface LoadResult {
   readonly requests: number;
@@ -18,6 +19,8 @@ interface LoadOptions {
   readonly method?: string;
   /** The certificate to trust, for an https URL. */
   readonly ca?: string;
+  /** How long each connection waits between two requests, in milliseconds. Default 0. */
+  readonly pauseMs?: number;
 }
 
 /**
@@ -25,7 +28,7 @@ interface LoadOptions {
  * request that the server loses shows. Runs until `stop` is called.
  */
 export function keepAliveLoad({ url, headers = {}, connections, expectedStatus = 200, ...options }: LoadOptions) {
-  const { method = 'GET', ca } = options;
+  const { method = 'GET', ca, pauseMs = 0 } = options;
   const pool = { keepAlive: true, maxSockets: connections };
   const agent = ca === undefined ? new Agent(pool) : new SecureAgent({ ...pool, ca });
   const send = ca === undefined ? request : secureRequest;
@@ -54,7 +57,10 @@ export function keepAliveLoad({ url, headers = {}, connections, expectedStatus =
       call.end();
     });
   const lane = async () => {
-    while (!isStopped) await once();
+    while (!isStopped) {
+      await once();
+      if (pauseMs > 0) await pause(pauseMs);
+    }
   };
   const lanes = Promise.all(Array.from({ length: connections }, lane));
   return {

@@ -9,6 +9,9 @@ import { until } from '../support/until.ts';
 
 const RELOADS = 3;
 
+/** All requests come from one address, and must stay below what nginx allows it. */
+const PAUSE_MS = 40;
+
 let redis: TestRedis;
 let crm: RecordingBackend;
 let gateway: Pm2Gateway;
@@ -34,7 +37,7 @@ afterAll(async () => {
 
 function loadOf(options: { method: string; connections: number }) {
   const headers = bearer(tokenFor({ exp: Math.floor(Date.now() / 1000) + 3600 }));
-  return keepAliveLoad({ url: `${nginx.httpsUrl}/api/v1/crm/x`, headers, ca: nginx.ca, ...options });
+  return keepAliveLoad({ url: `${nginx.httpsUrl}/api/v1/crm/x`, headers, ca: nginx.ca, pauseMs: PAUSE_MS, ...options });
 }
 
 describe('the whole of it: nginx, two workers under PM2, Redis', () => {
@@ -47,7 +50,13 @@ describe('the whole of it: nginx, two workers under PM2, Redis', () => {
   }, 60_000);
 
   it('counts one limit for both workers, by the address that nginx sees and not by what a client claims', async () => {
-    const options = { url: `${nginx.httpsUrl}/nowhere`, ca: nginx.ca, connections: 2, expectedStatus: 404 };
+    const options = {
+      url: `${nginx.httpsUrl}/nowhere`,
+      ca: nginx.ca,
+      connections: 2,
+      pauseMs: PAUSE_MS,
+      expectedStatus: 404,
+    };
     const loads = ['203.0.113.1', '203.0.113.2'].map((claimed) =>
       keepAliveLoad({ ...options, headers: { 'x-forwarded-for': claimed } }),
     );

@@ -17,6 +17,7 @@ function requestWith(
     traceparent: 'parent',
     startedAt: 0,
     client: { address: 'c', forwardedFor: 'c, p', proto: 'https', host: 'h', port: '443', isBehindProxy: true },
+    ownHeaders: [],
     path: '/',
     query: '',
     route: undefined,
