@@ -21,8 +21,8 @@ interface IdleOptions {
 const OTHERS = 32;
 /** One stretch of others' requests. Opening and this must fit into the gateway's keep-alive time. */
 const SECONDS = 8;
-/** So many are opened at a time. */
-const BATCH = 250;
+/** So many are opened at a time. More keep a worker busy for so long that it refuses some. */
+const BATCH = 50;
 
 /** What connections cost that have sent one request and stay: memory, and the time of others' requests beside them. */
 export async function measureIdle({ rig, connections, rounds, say }: IdleOptions): Promise<IdleFigures> {

@@ -35,7 +35,7 @@ export function clientOf(req: Request, isTrustedProxy: IsTrustedProxy): Client {
   const forwarded = (name: string) => lastOf(req.headers[name]);
   const proto = forwarded('x-forwarded-proto') === 'https' ? 'https' : 'http';
   const originalHost = validHost(forwarded('x-forwarded-host')) ?? host;
-  const port = /^\d{1,5}$/.exec(forwarded('x-forwarded-port') ?? '')?.[0] ?? portOf(originalHost, proto);
+  const port = validPort(forwarded('x-forwarded-port')) ?? portOf(originalHost, proto);
   // Express reads the header however it is; most often, within a machine, there is none.
   const isForwarded = req.headers['x-forwarded-for'] !== undefined;
   const chain = isForwarded ? req.ips.map(normaliseAddress).filter((address) => address !== undefined) : [];
@@ -68,6 +68,10 @@ function normaliseAddress(text: string): string | undefined {
 function lastOf(header: string | string[] | undefined): string | undefined {
   const text = Array.isArray(header) ? header.join(',') : header;
   return text?.slice(text.lastIndexOf(',') + 1).trim();
+}
+
+function validPort(text: string | undefined): string | undefined {
+  return text !== undefined && /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? text : undefined;
 }
 
 function portOf(host: string, proto: 'http' | 'https'): string {

@@ -47,6 +47,8 @@ export function drainable(server: Server, { pending, upgraded, graceMs }: DrainO
     upgraded.close();
     const sweeper = sweepIdle(server, pending);
     const cut = setTimeout(() => {
+      // Without chunks, the end of the connection could pass for the end of the body.
+      for (const res of pending.all()) if (res.headersSent && !res.chunkedEncoding) res.socket?.resetAndDestroy();
       server.closeAllConnections();
       upgraded.cut();
     }, graceMs);

@@ -109,6 +109,21 @@ describe('a worker that is asked to stop', () => {
     await until('the service to be rid of the request', () => crm.connectionCount() === 0);
   });
 
+  it('resets a connection on which the end of the body is the end of the connection, so that half an answer looks like it', async () => {
+    await start({ SHUTDOWN_GRACE_MS: '300' });
+    const { socket } = await connect();
+    let error: NodeJS.ErrnoException | undefined;
+    socket.on('error', (cause) => {
+      error = cause;
+    });
+    socket.write('GET /open/half HTTP/1.0\r\nHost: gateway\r\n\r\n');
+    await until('the service to be asked', () => held.length === 1);
+    held[0]?.write('half');
+    await until('half an answer', () => socket.bytesRead > 0);
+    await Promise.all([gateway.stop(), new Promise((resolve) => socket.once('close', resolve))]);
+    expect(error?.code).toBe('ECONNRESET');
+  });
+
   it.each(['after a request', 'from the beginning'])(
     'does not wait for connections that are silent %s',
     async (since) => {

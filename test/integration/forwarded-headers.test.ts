@@ -102,6 +102,7 @@ describe('from a trusted proxy', () => {
     ['with the port of the host', ['Host: psa.test:8080'], ['http', 'psa.test:8080', '8080']],
     ['only the last of each', ['Proto: http, https', 'Host: evil.test, psa.test'], ['https', 'psa.test', '443']],
     ['not if they are nonsense', ['Proto: javascript', 'Host: a/b?c', 'Port: ssh'], ['http', 'gateway.test', '80']],
+    ['not with a port that there is not', ['Host: psa.test', 'Port: 65536'], ['http', 'psa.test', '80']],
   ])('protocol, host and port are kept: %s', async (_name, sent, [proto, host, port]) => {
     const { headers } = await receivedBy(
       behindProxy,
