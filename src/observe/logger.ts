@@ -148,7 +148,7 @@ function toFiles(files: readonly LineFile[], level?: string) {
 
 function toConsole(format?: winston.Logform.Format) {
   // A console that is gone or full must not end the process, nor must telling of that end in telling of that again.
-  if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore);
+  if (stdout.listenerCount('error') === 0) stdout.on('error', ignore);
   return new winston.transports.Console(format === undefined ? {} : { format });
 }
 
