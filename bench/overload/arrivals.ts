@@ -100,13 +100,15 @@ interface Outcome {
 
 function figuresOf({ report, latencies, unanswered, perSecond, seconds }: Outcome): ArrivalFigures {
   const sum = (how: keyof Second) => report.reduce((total, second) => total + second[how], 0);
+  // What is answered after the last request was due is no part of the rate.
+  const servedInTime = report.slice(0, seconds).reduce((total, { served }) => total + served, 0);
   const percentiles = (values: number[]) => {
     values.sort((a, b) => a - b);
     return { p50: quantile(values, 0.5), p99: quantile(values, 0.99) };
   };
   return {
     offeredPerSecond: perSecond,
-    servedPerSecond: Math.round(sum('served') / seconds),
+    servedPerSecond: Math.round(servedInTime / seconds),
     leastServed: Math.min(...report.slice(1, seconds).map(({ served }) => served)),
     refused: sum('refused'),
     failed: sum('failed') + unanswered,
