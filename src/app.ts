@@ -85,7 +85,7 @@ export function createApp(options: AppOptions): App {
       audience: settings.JWT_AUDIENCE,
       now: time.now,
     }),
-    toCaller: callerFromClaims(gateway.identity.headers),
+    toCaller: callerFromClaims(gateway.identity),
     now: time.now,
   });
   // Another kind of credential is one more reader, before the tokens.

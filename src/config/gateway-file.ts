@@ -46,15 +46,31 @@ export function parseGatewayFile(
   return result.success && findings.length === 0 ? { file: result.data } : { findings };
 }
 
-type Issue = { path: PropertyKey[]; message: string; code: string; keys?: string[]; issues?: { message: string }[] };
+type Issue = {
+  path: PropertyKey[];
+  message: string;
+  code: string;
+  keys?: string[];
+  issues?: { message: string }[];
+  errors?: Issue[][];
+};
 
 function explain(issue: Issue): Complaint[] {
   if (issue.code === 'unrecognized_keys') {
     return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], problem: 'unknown key' }));
   }
+  if (issue.code === 'invalid_union') return explainUnion(issue);
   // Of a key that is wrong, zod says what was expected one level deeper.
   const { message } = issue.code === 'invalid_key' ? (issue.issues?.[0] ?? issue) : issue;
   return [{ path: issue.path, problem: message.replace(/^Invalid input: /, '') }];
+}
+
+/** Of a key that takes several kinds of value, what is wrong by the kind that was meant; if it is none of them, all kinds. */
+function explainUnion({ path, errors = [] }: Issue): Complaint[] {
+  const meant = errors.find((issues) => !issues.some((one) => one.path.length === 0 && one.code === 'invalid_type'));
+  if (meant !== undefined) return meant.flatMap((one) => explain({ ...one, path: [...path, ...one.path] }));
+  const kinds = errors.flatMap(([first]) => first?.message.replace(/^Invalid input: |, received .*$/g, '') ?? []);
+  return [{ path, problem: kinds.join(' or ') }];
 }
 
 /** `url: ${NAME}` becomes the value of that variable. Only a whole value, so that a file can't build URLs from parts. */
@@ -83,7 +99,7 @@ function crossCheck(file: unknown): Complaint[] {
   for (const [index, unchecked] of (Array.isArray(routes) ? routes : []).entries()) {
     const route = gatewayFileSchema.shape.routes.element.safeParse(unchecked);
     if (!route.success) continue;
-    const { path, methods, upstream, stripPrefix, auth, roles, websocket } = route.data;
+    const { path, methods, upstream, stripPrefix, auth, websocket } = route.data;
     const complain = (key: string, problem: string) => problems.push({ path: ['routes', index, key], problem });
     if (names.length > 0 && !names.includes(upstream)) {
       complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
@@ -91,7 +107,10 @@ function crossCheck(file: unknown): Complaint[] {
     if (stripPrefix !== undefined && path !== stripPrefix && !path.startsWith(`${stripPrefix}/`)) {
       complain('stripPrefix', `expected a beginning of ${path}`);
     }
-    if (auth === 'none' && roles !== undefined) complain('roles', 'a route without a token has no roles to check');
+    for (const kind of ['roles', 'scopes'] as const) {
+      const isAsked = auth === 'none' && route.data[kind] !== undefined;
+      if (isAsked) complain(kind, `a route without a token has no ${kind} to check`);
+    }
     if (websocket !== undefined && !methods.includes('GET')) {
       complain('websocket', 'a WebSocket begins with GET, which this route does not take');
     }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { access } from './access-schema.ts';
+import { identitySettings } from './identity-schema.ts';
 import {
   listOf,
   oneOf,
@@ -144,7 +146,7 @@ const route = z.strictObject({
     .default([...METHODS])
     .describe('Others get 405.'),
   auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
-  roles: z.array(z.string().min(1)).min(1).optional().describe('The caller needs one of these roles.'),
+  ...access,
   countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
   maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
   connectTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
@@ -192,6 +194,7 @@ const identity = z
       })
       .describe('Which claim of the token feeds which header. Clients can never send these headers themselves.'),
     adminRole: z.string().min(1).default('admin').describe('The role that may read /health/detailed from anywhere.'),
+    ...identitySettings,
   })
   .prefault({});
 
@@ -209,5 +212,6 @@ export const gatewayFileSchema = z.strictObject({
 /** `gateway.yaml` after validation. */
 export type GatewayFile = z.output<typeof gatewayFileSchema>;
 export type RouteSettings = GatewayFile['routes'][number];
+export type { Needed } from './access-schema.ts';
 export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];
