@@ -6,35 +6,39 @@ import { unauthorized } from './unauthorized.ts';
 /** Hashing and parsing cost time in proportion, so longer tokens are refused unread. */
 const MAX_TOKEN_BYTES = 8192;
 
-const CREDENTIALS = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *$/i;
+const JWT = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *$/i;
+const ANY_TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+
+interface BearerTokenOptions {
+  readonly callerOfToken: (token: string) => Caller | Promise<Caller>;
+  /** For tokens that are no JWT; without it they are malformed. */
+  readonly callerOfOpaqueToken: ((token: string) => Caller | Promise<Caller>) | undefined;
+}
 
 /**
  * Reads `Authorization: Bearer …`. It stands last among the readers: what it does not understand of that header is refused.
- * @param callerOfToken throws a Problem for a token that is not valid
+ * @throws {Problem} (from the returned function, or its promise rejects) for a token that is not valid
  * @see RFC 6750 §2.1
  */
-export function bearerToken({
-  callerOfToken,
-}: {
-  callerOfToken: (token: string) => Caller | Promise<Caller>;
-}): ReadCredential {
+export function bearerToken({ callerOfToken, callerOfOpaqueToken }: BearerTokenOptions): ReadCredential {
   return function bearerToken(req) {
-    const token = tokenOf(req);
-    return token === undefined ? undefined : callerOfToken(token);
+    const { authorization } = req.headers;
+    if (authorization === undefined || authorization === '') return undefined;
+    checkHeader(req, authorization);
+    const token = JWT.exec(authorization)?.[1];
+    if (token !== undefined) return callerOfToken(token);
+    const opaque = callerOfOpaqueToken && ANY_TOKEN.exec(authorization)?.[1];
+    if (opaque === undefined) throw unauthorized('auth_malformed');
+    return callerOfOpaqueToken?.(opaque);
   };
 }
 
-function tokenOf(req: Request): string | undefined {
-  const { authorization } = req.headers;
-  if (authorization === undefined || authorization === '') return undefined;
+function checkHeader({ rawHeaders }: Request, authorization: string): void {
   if (authorization.length > MAX_TOKEN_BYTES) {
     throw unauthorized('auth_malformed', { detail: `The token is longer than ${MAX_TOKEN_BYTES} bytes.` });
   }
-  const token = CREDENTIALS.exec(authorization)?.[1];
-  if (token === undefined) throw unauthorized('auth_malformed');
   // Another server may believe the last of them.
-  if (isRepeated(req.rawHeaders, 'authorization')) {
+  if (isRepeated(rawHeaders, 'authorization')) {
     throw unauthorized('auth_malformed', { detail: 'More than one Authorization header.' });
   }
-  return token;
 }

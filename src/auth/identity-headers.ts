@@ -1,6 +1,6 @@
 import type { Caller } from '../context.ts';
+import type { Claims } from './check-claims.ts';
 import { unauthorized } from './unauthorized.ts';
-import type { Claims } from './verify-token.ts';
 
 /** Longest header value that a claim may become: services refuse longer ones with errors that nobody understands. */
 const MAX_VALUE_LENGTH = 4096;

@@ -55,17 +55,17 @@ export const environmentSchema = z.object({
   }).optional(),
   JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
     description:
-      'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`.',
+      'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`. Not needed, like the next two, if `identity` of gateway.yaml says who else issues tokens.',
     expected: `secrets of at least ${MIN_SECRET_BYTES} bytes, comma-separated`,
     isSecret: true,
   }),
   JWT_ISSUER: text({
-    description: 'Required `iss` of every token.',
+    description: 'Required `iss` of tokens that are signed with it.',
     example: 'psa-auth',
     expected: 'the `iss` of your tokens',
   }),
   JWT_AUDIENCE: text({
-    description: 'Required `aud` of every token.',
+    description: 'Required `aud` of tokens that are signed with it.',
     example: 'psa-api',
     expected: 'the `aud` of your tokens',
   }),
@@ -118,8 +118,13 @@ export const environmentSchema = z.object({
   }).prefault('2'),
 });
 
+type AllSettings = z.output<typeof environmentSchema>;
+
+/** They are all there or none: without them, tokens come from `identity` of `gateway.yaml` alone. */
+type SharedSecretName = 'JWT_SECRET' | 'JWT_ISSUER' | 'JWT_AUDIENCE';
+
 /** The environment after validation. */
-export type Settings = z.output<typeof environmentSchema>;
+export type Settings = Omit<AllSettings, SharedSecretName> & Partial<Pick<AllSettings, SharedSecretName>>;
 
 /** Not the names that decide where a request goes or where it ends: a claim must not. */
 const headerName = z
@@ -213,5 +218,7 @@ export const gatewayFileSchema = z.strictObject({
 export type GatewayFile = z.output<typeof gatewayFileSchema>;
 export type RouteSettings = GatewayFile['routes'][number];
 export type { Needed } from './access-schema.ts';
+export type { AssertionSettings, IntrospectionSettings } from './identity-schema.ts';
+export type { Algorithm, IssuerSettings } from './issuer-schema.ts';
 export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];
