@@ -5,12 +5,10 @@ import { connectUpstreams } from './assembly/connect-upstreams.ts';
 import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
-import { authenticate, callerOf } from './auth/authenticate.ts';
+import { tokenIdentity } from './assembly/token-identity.ts';
+import { answerKeySet } from './auth/answer-key-set.ts';
+import { authenticate, validCallerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
-import { callerFromClaims } from './auth/identity-headers.ts';
-import { sharedSecretKeys } from './auth/signing-keys.ts';
-import { withTokenCache } from './auth/token-cache.ts';
-import { verifyToken } from './auth/verify-token.ts';
 import { allowOrigins } from './browser/allow-origins.ts';
 import { securityHeaderList, securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
@@ -44,6 +42,8 @@ import { webSockets } from './websocket/websockets.ts';
 /** The pipeline with its connections to the upstreams. */
 export interface App {
   readonly handle: RequestListener;
+  /** Settles when the keys of all issuers are there, or could not be had. */
+  readonly firstKeys: Promise<unknown>;
   /** What this worker knows of itself. */
   readonly details: () => WorkerDetails;
   readonly metrics: () => Promise<Snapshot>;
@@ -62,9 +62,10 @@ export function createApp(options: AppOptions): App {
   const { logger, time, config } = options;
   const { gateway, settings } = config;
   const sockets = webSockets({ limits: gateway.websockets, clock: time.clock });
-  const upstreams = connectUpstreams(options, { ...sockets, isLate: () => door.isLate() });
+  const identity = tokenIdentity(options);
+  const upstreams = connectUpstreams(options, { ...sockets, ...identity, isLate: () => door.isLate() });
   const counting = countersOf(options);
-  const health = healthSources(options, upstreams);
+  const health = healthSources(options, { ...upstreams, isIdentityFailing: identity.isFailing });
   const docs = describeApi(options);
   const metrics = openMetrics({
     ...health.sources,
@@ -72,24 +73,18 @@ export function createApp(options: AppOptions): App {
     openWebSockets: sockets.openCount,
     load: () => door.report(),
     concurrency: upstreams.concurrency,
+    tokenCache: identity.cacheCounts,
+    keySets: identity.keySets,
   });
   // Log and metrics are fed with the same line, so they can't tell different stories.
   const record = (line: AccessLine) => {
     logger.access(line);
     metrics.requestEnded(line);
   };
-  const callerOfToken = withTokenCache({
-    verify: verifyToken({
-      keys: sharedSecretKeys(settings.JWT_SECRET),
-      issuer: settings.JWT_ISSUER,
-      audience: settings.JWT_AUDIENCE,
-      now: time.now,
-    }),
-    toCaller: callerFromClaims(gateway.identity.headers),
-    now: time.now,
-  });
-  const isAdmin = (req: express.Request) =>
-    callerOf(req, callerOfToken)?.roles.includes(gateway.identity.adminRole) === true;
+  // Another kind of credential is one more reader, before the tokens.
+  const readers = [identity.reader];
+  const isAdmin = async (req: express.Request) =>
+    (await validCallerOf(req, readers))?.roles.includes(gateway.identity.adminRole) === true;
 
   const app = express();
   app.disable('x-powered-by');
@@ -121,6 +116,8 @@ export function createApp(options: AppOptions): App {
   app.use(answerHealth({ ...health, allWorkers: options.allWorkers, isAdmin }));
   // Beside health, for the same reason: people read it before they have a token.
   app.use(answerDocs({ title: settings.SERVICE_NAME, document: docs.text }));
+  // Beside them too: a service that can't get the keys refuses everybody.
+  app.use(answerKeySet({ keys: identity.publishedKeys }));
   // Before authentication: a browser's preflight has no token.
   app.use(allowOrigins(settings.ALLOWED_ORIGINS ?? []));
   // Before authentication and limits, whose rules depend on the route.
@@ -128,7 +125,7 @@ export function createApp(options: AppOptions): App {
   // Before authentication: a browser's WebSocket has its token among the subprotocols.
   app.use(takeSubprotocolToken());
   // Before the limits: a valid token decides which limit counts.
-  app.use(authenticate({ callerOfToken }));
+  app.use(authenticate({ readers }));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
@@ -144,11 +141,13 @@ export function createApp(options: AppOptions): App {
   const close = async () => {
     door.close();
     docs.close();
+    identity.close();
     sockets.cut();
     await upstreams.close();
   };
   return {
     handle: door.handle,
+    firstKeys: identity.firstKeys,
     details: health.details,
     metrics: metrics.snapshot,
     record,

@@ -78,9 +78,10 @@ export async function startWorker({ config, pid, instance, memory, resolve }: Wo
     upgraded: { close: app.closeWebSockets, cut: upgrades.cut },
     graceMs: settings.SHUTDOWN_GRACE_MS,
   });
-  // A Redis that is slow to answer must not keep the gateway from starting: it can serve without.
+  // What is slow to answer must not keep the gateway from starting: it can serve without Redis, and most callers without
+  // the keys of one issuer.
   await Promise.race([
-    redis.firstContact(),
+    Promise.all([redis.firstContact(), app.firstKeys]),
     new Promise((resolve) => setTimeout(resolve, CONNECT_PATIENCE_MS).unref()),
   ]);
   const { exchange, metrics } = await joinSiblings({ app, logger, folder: join(settings.LOG_DIR, 'workers'), pid });

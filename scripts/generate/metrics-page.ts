@@ -55,6 +55,8 @@ function snapshotOfNothing(): Promise<Snapshot> {
     openWebSockets: () => 0,
     load: () => ({ limit: 0, underWay: 0 }),
     concurrency: () => ({}),
+    tokenCache: () => ({ hit: 0, miss: 0 }),
+    keySets: () => ({}),
     version: '',
   };
   return openMetrics(sources).snapshot();

@@ -4,14 +4,19 @@ import { outgoingHeaders } from '../upstream/outgoing-headers.ts';
 import { faultOfAnswer } from '../websocket/handshake.ts';
 import type { WebSockets } from '../websocket/websockets.ts';
 import type { AppOptions } from './app-options.ts';
+import type { tokenIdentity } from './token-identity.ts';
 
 /** The ways to all upstreams of the configuration, and what they tell of themselves, by name. */
 export function connectUpstreams(
   { config, logger, time, resolve }: AppOptions,
-  { open, isLate }: Pick<WebSockets, 'open'> & Pick<Door, 'isLate'>,
+  {
+    open,
+    isLate,
+    assertion,
+  }: Pick<WebSockets, 'open'> & Pick<Door, 'isLate'> & Pick<ReturnType<typeof tokenIdentity>, 'assertion'>,
 ) {
   const { upstreams, identity, routes, server } = config.gateway;
-  const headers = outgoingHeaders(Object.keys(identity.headers));
+  const headers = outgoingHeaders(Object.keys(identity.headers), assertion);
   const connected = Object.entries(upstreams).map(([name, settings]) => {
     const own = routes.filter(({ upstream }) => upstream === name);
     return connectUpstream({

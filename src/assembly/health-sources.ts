@@ -1,3 +1,4 @@
+import type { HealthSources } from '../health/health-report.ts';
 import { workerDetails } from '../health/worker-details.ts';
 import type { AppOptions } from './app-options.ts';
 import type { connectUpstreams } from './connect-upstreams.ts';
@@ -5,7 +6,11 @@ import type { connectUpstreams } from './connect-upstreams.ts';
 /** What health answers and metrics ask. */
 export function healthSources(
   { config, redis, logger, worker, isReady, memory, time }: AppOptions,
-  { breakers, instances }: ReturnType<typeof connectUpstreams>,
+  {
+    breakers,
+    instances,
+    isIdentityFailing,
+  }: Pick<ReturnType<typeof connectUpstreams>, 'breakers' | 'instances'> & Pick<HealthSources, 'isIdentityFailing'>,
 ) {
   const startedAt = time.clock();
   const common = {
@@ -14,6 +19,7 @@ export function healthSources(
     areLogsFailing: logger.isFailing,
     breakers,
     instances,
+    isIdentityFailing,
     uptimeSeconds: () => (time.clock() - startedAt) / 1000,
   };
   return {

@@ -1,6 +1,6 @@
 import type { Caller } from '../context.ts';
+import type { Claims } from './check-claims.ts';
 import { unauthorized } from './unauthorized.ts';
-import type { Claims } from './verify-token.ts';
 
 /** Longest header value that a claim may become: services refuse longer ones with errors that nobody understands. */
 const MAX_VALUE_LENGTH = 4096;
@@ -8,9 +8,16 @@ const MAX_VALUE_LENGTH = 4096;
 /**
  * Returns a function that makes a caller of verified claims.
  * @param headers which claim feeds which header, such as `X-User-Id: sub`
+ * @param scopeClaims the claims whose scopes count, all together
  * @throws {Problem} (from the returned function) `token_claims_invalid` if a claim can't be a header
  */
-export function callerFromClaims(headers: Readonly<Record<string, string>>): (claims: Claims) => Caller {
+export function callerFromClaims({
+  headers,
+  scopeClaims,
+}: {
+  headers: Readonly<Record<string, string>>;
+  scopeClaims: readonly string[];
+}): (claims: Claims) => Caller {
   const mapping = Object.entries(headers);
   return function callerFromClaims(claims) {
     const values: [string, string][] = [];
@@ -23,7 +30,7 @@ export function callerFromClaims(headers: Readonly<Record<string, string>>): (cl
       userId: sub,
       tenantId: typeof tenantId === 'string' ? tenantId : undefined,
       roles: roleList(roles ?? []),
-      scopes: [],
+      scopes: scopesOf(claims, scopeClaims),
       credential: {
         kind: 'token',
         jti: typeof jti === 'string' ? jti : undefined,
@@ -40,6 +47,17 @@ function roleList(roles: unknown): readonly string[] {
     throw invalid('roles', 'must be a list of texts');
   }
   return roles;
+}
+
+/** A text with spaces between, as OAuth has it, or a list of texts, as others do. @see RFC 8693 §4.2 */
+function scopesOf(claims: Claims, names: readonly string[]): readonly string[] {
+  const scopes = names.flatMap((name) => {
+    const value = Object.hasOwn(claims, name) ? (claims[name] ?? []) : [];
+    const list: unknown = typeof value === 'string' ? value.split(' ') : value;
+    if (Array.isArray(list) && list.every((scope) => typeof scope === 'string')) return list as string[];
+    throw invalid(name, 'must be a text or a list of texts');
+  });
+  return scopes.length === 0 ? scopes : [...new Set(scopes.filter((scope) => scope !== ''))];
 }
 
 function headerValue(claim: unknown, name: string): string | undefined {

@@ -19,14 +19,25 @@ export function mergeEnvironment(environment: Environment, envFile: EnvFile | un
   return { ...withoutEmpty(parseEnv(envFile?.text ?? '')), ...withoutEmpty(environment) };
 }
 
+interface ParseEnvironmentOptions {
+  readonly envFile: EnvFile | undefined;
+  /** Whether nobody but the owners of JWT_SECRET issues tokens. */
+  readonly needsSecret: boolean;
+}
+
+/** Without these nobody shares a secret with us. They go together. */
+const sharedSecret = { JWT_SECRET: true, JWT_ISSUER: true, JWT_AUDIENCE: true } as const;
+
 /** Validates every variable. Returns the settings, or one finding for each variable that is wrong. */
 export function parseEnvironment(
   environment: Environment,
-  envFile: EnvFile | undefined,
+  { envFile, needsSecret }: ParseEnvironmentOptions,
 ): { settings: Settings } | { findings: Finding[] } {
   const merged = mergeEnvironment(environment, envFile);
   const known = Object.keys(environmentSchema.shape).map((name) => [name, merged[name]]);
-  const result = environmentSchema.safeParse(Object.fromEntries(known));
+  const isShared = needsSecret || merged.JWT_SECRET !== undefined;
+  const schema = isShared ? environmentSchema : environmentSchema.omit(sharedSecret);
+  const result = schema.safeParse(Object.fromEntries(known));
   if (result.success) return { settings: result.data };
   const findings = result.error.issues.map((issue) => {
     const key = String(issue.path[0]);

@@ -1,25 +1,22 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { checkIdentity } from './check-identity.ts';
 import type { Finding } from './config-error.ts';
 import type { Environment } from './environment.ts';
+import { type Complaint, fillReferences } from './fill-references.ts';
 import { type GatewayFile, gatewayFileSchema } from './schema.ts';
 
 type Path = readonly PropertyKey[];
 
-/** What is wrong with the value at a path. */
-interface Complaint {
-  readonly path: Path;
-  readonly problem: string;
-}
-
 /**
- * Validates the text of `gateway.yaml`. Returns its content, or a finding with line and column for everything that is wrong.
+ * Validates the text of `gateway.yaml`. Returns its content, or a finding with line and column for everything that is wrong;
+ * and in any case whether it names somebody else than those of JWT_SECRET who issues tokens.
  * @param name how messages call the file
- * @param environment what `${NAME}` in an upstream's `url` refers to
+ * @param environment what `${NAME}` refers to
  */
 export function parseGatewayFile(
   { name, text }: { name: string; text: string },
   environment: Environment,
-): { file: GatewayFile } | { findings: Finding[] } {
+): ({ file: GatewayFile } | { findings: Finding[] }) & { hasIssuers: boolean } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const at = (offset: number) => {
@@ -32,58 +29,72 @@ export function parseGatewayFile(
     problem: error.message,
   }));
   // After a syntax error nothing means what it says. A key that is there twice leaves the rest worth checking.
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { findings };
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { findings, hasIssuers: false };
   const finding = (path: Path, problem: string): Finding => ({
     where: at(offsetOf(document, path)),
     key: nameOf(path),
     problem,
   });
-  const { value, missing } = fillReferences(document.toJS() ?? {}, environment);
+  const value: unknown = document.toJS() ?? {};
+  const missing = fillReferences(value, environment);
   const result = gatewayFileSchema.safeParse(value);
   const isReported = ({ path }: Complaint) => missing.some((other) => nameOf(other.path) === nameOf(path));
   const wrong = (result.error?.issues ?? []).flatMap(explain).filter((complaint) => !isReported(complaint));
-  for (const { path, problem } of [...missing, ...wrong, ...crossCheck(value)]) findings.push(finding(path, problem));
-  return result.success && findings.length === 0 ? { file: result.data } : { findings };
+  for (const { path, problem } of [...missing, ...wrong, ...crossCheck(value, environment)]) {
+    findings.push(finding(path, problem));
+  }
+  const hasIssuers = namesIssuers(value);
+  return result.success && findings.length === 0 ? { file: result.data, hasIssuers } : { findings, hasIssuers };
 }
 
-type Issue = { path: PropertyKey[]; message: string; code: string; keys?: string[]; issues?: { message: string }[] };
+function namesIssuers(file: unknown): boolean {
+  const { issuers, introspection } = {
+    ...(file as { identity?: { issuers?: unknown; introspection?: unknown } }).identity,
+  };
+  return (Array.isArray(issuers) && issuers.length > 0) || introspection !== undefined;
+}
+
+type Issue = {
+  path: PropertyKey[];
+  message: string;
+  code: string;
+  keys?: string[];
+  issues?: { message: string }[];
+  errors?: Issue[][];
+};
 
 function explain(issue: Issue): Complaint[] {
   if (issue.code === 'unrecognized_keys') {
     return (issue.keys ?? []).map((key) => ({ path: [...issue.path, key], problem: 'unknown key' }));
   }
+  if (issue.code === 'invalid_union') return explainUnion(issue);
   // Of a key that is wrong, zod says what was expected one level deeper.
   const { message } = issue.code === 'invalid_key' ? (issue.issues?.[0] ?? issue) : issue;
   return [{ path: issue.path, problem: message.replace(/^Invalid input: /, '') }];
 }
 
-/** `url: ${NAME}` becomes the value of that variable. Only a whole value, so that a file can't build URLs from parts. */
-function fillReferences(value: unknown, environment: Environment) {
-  const missing: Complaint[] = [];
-  const upstreams = (value as { upstreams?: unknown }).upstreams;
-  if (typeof upstreams !== 'object' || upstreams === null) return { value, missing };
-  for (const [name, upstream] of Object.entries(upstreams)) {
-    const reference = /^\$\{([A-Z][A-Z0-9_]*)\}$/.exec(String(upstream?.url))?.[1];
-    if (reference === undefined) continue;
-    if (environment[reference]) upstream.url = environment[reference];
-    else missing.push({ path: ['upstreams', name, 'url'], problem: `refers to ${reference}, which is not set` });
-  }
-  return { value, missing };
+/** Of a key that takes several kinds of value, what is wrong by the kind that was meant; if it is none of them, all kinds. */
+function explainUnion({ path, errors = [] }: Issue): Complaint[] {
+  const meant = errors.find((issues) => !issues.some((one) => one.path.length === 0 && one.code === 'invalid_type'));
+  if (meant !== undefined) return meant.flatMap((one) => explain({ ...one, path: [...path, ...one.path] }));
+  const kinds = errors.flatMap(([first]) => first?.message.replace(/^Invalid input: |, received .*$/g, '') ?? []);
+  return [{ path, problem: kinds.join(' or ') }];
 }
 
 /**
  * What a schema can't say: that names refer to something, and that no route hides another. It looks at every route that is
  * right in itself, whatever else is wrong in the file, so that an operator learns everything at once.
  */
-function crossCheck(file: unknown): Complaint[] {
-  const { upstreams, routes } = (file ?? {}) as { upstreams?: unknown; routes?: unknown };
+function crossCheck(file: unknown, environment: Environment): Complaint[] {
+  const { upstreams, routes, identity } = (file ?? {}) as { upstreams?: unknown; routes?: unknown; identity?: unknown };
   const names = typeof upstreams === 'object' ? Object.keys(upstreams ?? {}) : [];
-  const problems: Complaint[] = [];
+  const known = gatewayFileSchema.shape.identity.safeParse(identity);
+  const problems = known.success ? checkIdentity({ identity: known.data, upstreams: names, environment }) : [];
   const firstRoute = new Map<string, number>();
   for (const [index, unchecked] of (Array.isArray(routes) ? routes : []).entries()) {
     const route = gatewayFileSchema.shape.routes.element.safeParse(unchecked);
     if (!route.success) continue;
-    const { path, methods, upstream, stripPrefix, auth, roles, websocket } = route.data;
+    const { path, methods, upstream, stripPrefix, auth, websocket } = route.data;
     const complain = (key: string, problem: string) => problems.push({ path: ['routes', index, key], problem });
     if (names.length > 0 && !names.includes(upstream)) {
       complain('upstream', `expected one of ${names.join(', ')}, got "${upstream}"`);
@@ -91,7 +102,10 @@ function crossCheck(file: unknown): Complaint[] {
     if (stripPrefix !== undefined && path !== stripPrefix && !path.startsWith(`${stripPrefix}/`)) {
       complain('stripPrefix', `expected a beginning of ${path}`);
     }
-    if (auth === 'none' && roles !== undefined) complain('roles', 'a route without a token has no roles to check');
+    for (const kind of ['roles', 'scopes'] as const) {
+      const isAsked = auth === 'none' && route.data[kind] !== undefined;
+      if (isAsked) complain(kind, `a route without a token has no ${kind} to check`);
+    }
     if (websocket !== undefined && !methods.includes('GET')) {
       complain('websocket', 'a WebSocket begins with GET, which this route does not take');
     }

@@ -19,10 +19,10 @@ export interface Config {
  */
 export function loadConfig({ environment, folder }: { environment: Environment; folder: string }): Config {
   const envFile = readEnvFile(resolve(folder, '.env'));
-  const fromEnvironment = parseEnvironment(environment, envFile);
   const merged = mergeEnvironment(environment, envFile);
   const path = resolve(folder, merged.GATEWAY_CONFIG ?? defaultOf('GATEWAY_CONFIG'));
   const fromFile = readGatewayFile(path, { ...serviceDefaults(), ...merged });
+  const fromEnvironment = parseEnvironment(environment, { envFile, needsSecret: !fromFile.hasIssuers });
   if ('settings' in fromEnvironment && 'file' in fromFile) {
     return { settings: fromEnvironment.settings, gateway: fromFile.file };
   }
@@ -46,7 +46,7 @@ function readGatewayFile(path: string, environment: Environment) {
     return parseGatewayFile({ name: basename(path), text: readFileSync(path, 'utf8') }, environment);
   } catch (error) {
     const problem = `can't read ${path}: ${reasonOf(error)}`;
-    return { findings: [{ where: 'GATEWAY_CONFIG', key: '(file)', problem }] };
+    return { findings: [{ where: 'GATEWAY_CONFIG', key: '(file)', problem }], hasIssuers: false };
   }
 }
 

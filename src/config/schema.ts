@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { access } from './access-schema.ts';
+import { identitySettings } from './identity-schema.ts';
 import {
   listOf,
   oneOf,
@@ -53,17 +55,17 @@ export const environmentSchema = z.object({
   }).optional(),
   JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
     description:
-      'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`.',
+      'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`. Not needed, like the next two, if `identity` of gateway.yaml says who else issues tokens.',
     expected: `secrets of at least ${MIN_SECRET_BYTES} bytes, comma-separated`,
     isSecret: true,
   }),
   JWT_ISSUER: text({
-    description: 'Required `iss` of every token.',
+    description: 'Required `iss` of tokens that are signed with it.',
     example: 'psa-auth',
     expected: 'the `iss` of your tokens',
   }),
   JWT_AUDIENCE: text({
-    description: 'Required `aud` of every token.',
+    description: 'Required `aud` of tokens that are signed with it.',
     example: 'psa-api',
     expected: 'the `aud` of your tokens',
   }),
@@ -116,8 +118,13 @@ export const environmentSchema = z.object({
   }).prefault('2'),
 });
 
+type AllSettings = z.output<typeof environmentSchema>;
+
+/** They are all there or none: without them, tokens come from `identity` of `gateway.yaml` alone. */
+type SharedSecretName = 'JWT_SECRET' | 'JWT_ISSUER' | 'JWT_AUDIENCE';
+
 /** The environment after validation. */
-export type Settings = z.output<typeof environmentSchema>;
+export type Settings = Omit<AllSettings, SharedSecretName> & Partial<Pick<AllSettings, SharedSecretName>>;
 
 /** Not the names that decide where a request goes or where it ends: a claim must not. */
 const headerName = z
@@ -144,7 +151,7 @@ const route = z.strictObject({
     .default([...METHODS])
     .describe('Others get 405.'),
   auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
-  roles: z.array(z.string().min(1)).min(1).optional().describe('The caller needs one of these roles.'),
+  ...access,
   countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
   maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
   connectTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
@@ -192,6 +199,7 @@ const identity = z
       })
       .describe('Which claim of the token feeds which header. Clients can never send these headers themselves.'),
     adminRole: z.string().min(1).default('admin').describe('The role that may read /health/detailed from anywhere.'),
+    ...identitySettings,
   })
   .prefault({});
 
@@ -209,5 +217,8 @@ export const gatewayFileSchema = z.strictObject({
 /** `gateway.yaml` after validation. */
 export type GatewayFile = z.output<typeof gatewayFileSchema>;
 export type RouteSettings = GatewayFile['routes'][number];
+export type { Needed } from './access-schema.ts';
+export type { AssertionSettings, IntrospectionSettings } from './identity-schema.ts';
+export type { Algorithm, IssuerSettings } from './issuer-schema.ts';
 export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];

@@ -61,9 +61,10 @@ export function gatewayResponses(): JsonObject {
  * An operation's responses and what the gateway may answer instead of them.
  * A response that the service documents under the same status is kept, and extended.
  */
-export function withGatewayAnswers(own: JsonObject, { auth, roles }: RouteSettings): JsonObject {
+export function withGatewayAnswers(own: JsonObject, { auth, roles, scopes }: RouteSettings): JsonObject {
   const possible = [...ANSWERS].filter(
-    ([status]) => (status !== '401' || auth === 'required') && (status !== '403' || roles !== undefined),
+    ([status]) =>
+      (status !== '401' || auth === 'required') && (status !== '403' || roles !== undefined || scopes !== undefined),
   );
   const added = possible.map(([status, { name, headers }]) => {
     const response = own[status];

@@ -1,4 +1,4 @@
-import type { RouteSettings } from '../config/schema.ts';
+import type { Needed, RouteSettings } from '../config/schema.ts';
 import type { ComponentCopies } from './component-copies.ts';
 import { withGatewayAnswers } from './gateway-answers.ts';
 import { isObject, type Json, type JsonObject, textOf } from './json.ts';
@@ -23,7 +23,7 @@ const STATUS = /^(?:[1-5](?:\d\d|XX)|default)$/;
 export function publicOperation(source: JsonObject, surroundings: OperationSurroundings): JsonObject {
   const { service, route, copies } = surroundings;
   const summary = textOf(source.summary);
-  const description = [textOf(source.description), rolesNeeded(route)]
+  const description = [textOf(source.description), wishOf('role', route.roles), wishOf('scope', route.scopes)]
     .filter((text) => text !== undefined)
     .join('\n\n');
   const parameters = parametersOf(source, surroundings).map(copies.copy);
@@ -39,8 +39,14 @@ export function publicOperation(source: JsonObject, surroundings: OperationSurro
   };
 }
 
-function rolesNeeded({ roles }: RouteSettings): string | undefined {
-  return roles && `Needs one of the roles: ${roles.map((role) => `\`${role}\``).join(', ')}.`;
+function wishOf(kind: 'role' | 'scope', needed: Needed | undefined): string | undefined {
+  if (needed === undefined) return undefined;
+  const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+  const sentences = [
+    ...(needed.all.length === 0 ? [] : [`Needs the ${kind}${needed.all.length > 1 ? 's' : ''} ${list(needed.all)}.`]),
+    ...(needed.any.length === 0 ? [] : [`Needs one of the ${kind}s: ${list(needed.any)}.`]),
+  ];
+  return sentences.join(' ');
 }
 
 /** Those of the path as well, unless the operation has one of the same name and place. @see OpenAPI 3.1 §4.8.9.1 */

@@ -18,6 +18,8 @@ export interface HealthSources {
   readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
   /** Of each upstream that has a breaker. */
   readonly instances: () => Readonly<Record<string, readonly { readonly state: string }[]>>;
+  /** Whether some tokens can't be judged, or by old keys only; undefined if nobody is asked about tokens. */
+  readonly isIdentityFailing: (() => boolean) | undefined;
   /** Seconds since the worker started. */
   readonly uptimeSeconds: () => number;
 }
@@ -36,17 +38,20 @@ export interface HealthReport {
 
 /**
  * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
- * on record, and an open breaker, or a service without a healthy instance, is one service.
+ * on record, an open breaker, or a service without a healthy instance, is one service, and keys that can't be fetched are
+ * those of before.
  */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
   const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
+  const { isIdentityFailing } = sources;
+  const identity = isIdentityFailing && { identity: { status: isIdentityFailing() ? 'down' : 'up' } as const };
   const instances = sources.instances();
   const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => {
     const isServed = instances[name]?.some((instance) => instance.state === 'healthy') !== false;
     return [name, { status: isServed && state === 'CLOSED' ? 'up' : 'down', breaker: state }];
   });
-  const dependencies = { redis, logs, ...Object.fromEntries(upstreams) };
+  const dependencies: Record<string, DependencyReport> = { redis, logs, ...identity, ...Object.fromEntries(upstreams) };
   return {
     status: statusOf(sources.isReady(), Object.values(dependencies)),
     service: sources.service,

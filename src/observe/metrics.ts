@@ -83,6 +83,22 @@ export const metricDefinitions = {
     help: 'What the limits decided: `limit` is anonymous, user or login_failures, `decision` passed or refused.',
     labelNames: ['limit', 'decision'],
   },
+  tokenCache: {
+    name: 'gateway_token_cache_total',
+    help: 'Tokens that were looked up among those verified lately: `result` is hit, or miss if it had to be verified.',
+    labelNames: ['result'],
+  },
+  keySetFetches: {
+    name: 'gateway_key_set_fetches_total',
+    help: 'Fetches of the keys of an issuer of tokens: `result` is ok or failed.',
+    labelNames: ['issuer', 'result'],
+  },
+  keySetAge: {
+    name: 'gateway_key_set_age_seconds',
+    help: 'Since the keys of the issuer were last confirmed, by the worker for which that is longest ago. It grows while they can not be fetched; absent until they are.',
+    labelNames: ['issuer'],
+    aggregator: 'max',
+  },
   webSockets: {
     name: 'gateway_websockets',
     help: 'WebSockets that are open.',
@@ -127,6 +143,11 @@ interface Concurrency {
   readonly underWay: number;
 }
 
+interface KeySetSample {
+  readonly ageSeconds: number | undefined;
+  readonly fetches: Readonly<Record<'ok' | 'failed', number>>;
+}
+
 /** What the gauges ask when somebody looks. */
 export interface MetricSources {
   readonly breakers: () => Readonly<Record<string, { readonly state: string; readonly openings: number }>>;
@@ -134,6 +155,9 @@ export interface MetricSources {
   readonly load: () => Concurrency;
   /** By upstream. */
   readonly concurrency: () => Readonly<Record<string, Concurrency>>;
+  readonly tokenCache: () => Readonly<Record<'hit' | 'miss', number>>;
+  /** By issuer. */
+  readonly keySets: () => Readonly<Record<string, KeySetSample>>;
   readonly isRedisAway: () => boolean;
   readonly isReady: () => boolean;
   readonly lostLogLines: () => number;
@@ -251,6 +275,7 @@ function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
     },
   });
   lookAtConcurrency(sources, registers);
+  lookAtTokens(sources, registers);
   new Gauge({
     ...define.redisUp,
     registers,
@@ -317,8 +342,36 @@ function lookAtConcurrency({ load, concurrency }: MetricSources, registers: Regi
   ofUpstream(define.upstreamUnderWay, 'underWay');
 }
 
+function lookAtTokens({ tokenCache, keySets }: MetricSources, registers: Registry[]): void {
+  new Counter({
+    ...metricDefinitions.tokenCache,
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of Object.entries(tokenCache())) this.inc({ result }, count);
+    },
+  });
+  new Counter({
+    ...metricDefinitions.keySetFetches,
+    registers,
+    collect() {
+      this.reset();
+      for (const [issuer, { fetches }] of Object.entries(keySets()))
+        for (const [result, count] of Object.entries(fetches)) this.inc({ issuer, result }, count);
+    },
+  });
+  new Gauge({
+    ...metricDefinitions.keySetAge,
+    registers,
+    collect() {
+      for (const [issuer, { ageSeconds }] of Object.entries(keySets()))
+        if (ageSeconds !== undefined) this.set({ issuer }, ageSeconds);
+    },
+  });
+}
+
 /** The gateway's own paths are no routes of `gateway.yaml`. */
-const OWN_PATH = /^\/(?:health|api-docs)(?=[/.?]|$)/;
+const OWN_PATH = /^\/(?:health|api-docs|\.well-known\/jwks)(?=[/.?]|$)/;
 
 function routeOf({ route, path }: AccessLine): string {
   if (route !== undefined) return route;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { contextOf } from '../context.ts';
+import { type Caller, contextOf } from '../context.ts';
 
 /** Headers of one connection; they end here. @see RFC 9110 §7.6.1 */
 export const hopByHop: ReadonlySet<string> = new Set([
@@ -39,8 +39,12 @@ const OUR_PREFIX = /^x-(?:user|tenant|auth|gateway|forwarded)-/;
  * 2. what only we may set goes, in every spelling that some server folds into the same name;
  * 3. ours are added last.
  * @param identityHeaders names of the headers that carry the caller's identity
+ * @param assertion says the same in a form that the upstream can check; undefined if it is not wanted
  */
-export function outgoingHeaders(identityHeaders: readonly string[]): (req: IncomingMessage) => string[] {
+export function outgoingHeaders(
+  identityHeaders: readonly string[],
+  assertion?: (caller: Caller, upstream: string) => string,
+): (req: IncomingMessage) => string[] {
   const identity = new Set(identityHeaders.map(fold));
   const isOurs = remembered((name: string) => {
     const folded = fold(name);
@@ -69,6 +73,9 @@ export function outgoingHeaders(identityHeaders: readonly string[]): (req: Incom
     headers.push('x-forwarded-host', client.host, 'x-forwarded-port', client.port);
     if (route?.settings.stripPrefix !== undefined) headers.push('x-forwarded-prefix', route.settings.stripPrefix);
     for (const [name, value] of caller?.headers ?? []) headers.push(name, value);
+    if (assertion !== undefined && caller !== undefined && route !== undefined) {
+      headers.push('x-gateway-assertion', assertion(caller, route.settings.upstream));
+    }
     return headers;
   };
 }

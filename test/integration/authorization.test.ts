@@ -15,6 +15,8 @@ beforeAll(async () => {
       { ...common, methods: ['GET', 'POST'] },
       { ...common, methods: ['DELETE'], roles: ['admin', 'manager'] },
       { path: '/open/crm', upstream: 'crm', auth: 'none' },
+      { path: '/both', upstream: 'crm', roles: { all: ['agent', 'nightly'] }, scopes: ['read:all', 'read:own'] },
+      { path: '/mixed', upstream: 'crm', scopes: { any: ['read:all', 'read:own'], all: ['login', 'mfa'] } },
     ],
   });
 });
@@ -82,5 +84,43 @@ describe('authorization', () => {
 
   it('asks nothing of a public route', async () => {
     expect((await call(`${gateway.url}/open/crm`)).status).toBe(200);
+  });
+
+  const get = (path: string, claims: Record<string, unknown>) =>
+    call(gateway.url + path, { headers: bearer(tokenFor(claims)) });
+
+  it.each([
+    ['/both', { roles: ['nightly', 'agent'], scope: 'read:own' }],
+    ['/both', { roles: ['nightly', 'agent', 'x'], scp: ['x', 'read:all'] }],
+    ['/mixed', { permissions: ['mfa', 'read:own', 'login'] }],
+  ])('lets a caller of %s pass with %j', async (path, claims) => {
+    expect((await get(path, claims)).status).toBe(200);
+  });
+
+  it.each([
+    ['/both', { roles: ['agent'], scope: 'read:own' }, 'This needs the role nightly.', undefined],
+    ['/both', { roles: [], scope: 'read:own' }, 'This needs the roles agent, nightly.', undefined],
+    [
+      '/both',
+      { roles: ['agent', 'nightly'], scope: 'read:own:1' },
+      'This needs one of the scopes: read:all, read:own.',
+      'read:all read:own',
+    ],
+    [
+      '/mixed',
+      { scope: 'login' },
+      'This needs the scope mfa. This needs one of the scopes: read:all, read:own.',
+      'mfa read:all read:own',
+    ],
+    ['/mixed', { scope: 'login read:own' }, 'This needs the scope mfa.', 'mfa'],
+    ['/mixed', { scope: 'login mfa read' }, 'This needs one of the scopes: read:all, read:own.', 'read:all read:own'],
+  ])('answers 403 at %s to %j, naming only what is missing', async (path, claims, detail, scope) => {
+    const answer = await get(path, claims);
+    expect(reasonOf(answer)).toBe('scope_missing');
+    expect(answer.status).toBe(403);
+    expect(JSON.parse(answer.body.toString())).toMatchObject({ detail });
+    const challenge = 'Bearer error="insufficient_scope"';
+    expect(answer.headers['www-authenticate']).toBe(scope === undefined ? challenge : `${challenge}, scope="${scope}"`);
+    expect(crm.requests).toEqual([]);
   });
 });

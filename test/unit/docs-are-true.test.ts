@@ -43,11 +43,13 @@ const documents = [...readdirSync(root).filter((name) => name.endsWith('.md')), 
 const records = documents.filter((name) => name.startsWith('docs/adr/')).toSorted((a, b) => a.localeCompare(b));
 
 /** What else is written like a reason: the options of PM2 and nginx, the names of metrics. */
-const writtenLikeReasons = new Set(
-  ['ecosystem.config.js', 'docs/metrics.md', ...filesIn('nginx', /\.conf$/)].flatMap(
+const writtenLikeReasons = new Set([
+  ...['ecosystem.config.js', 'docs/metrics.md', ...filesIn('nginx', /\.conf$/)].flatMap(
     (name) => read(name).match(/\w+/g) ?? [],
   ),
-);
+  // Claims, as others name them.
+  ...['token_use', 'client_id'],
+]);
 
 const FENCE = /^```.*?^```/gms;
 const PATH =

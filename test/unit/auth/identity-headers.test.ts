@@ -3,7 +3,8 @@ import { callerFromClaims } from '../../../src/auth/identity-headers.ts';
 import { Problem } from '../../../src/problem/problem.ts';
 
 const mapping = { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Roles': 'roles', 'X-Tenant-Id': 'tenantId' };
-const callerOf = (claims: Record<string, unknown>) => callerFromClaims(mapping)({ sub: 'u', exp: 1, ...claims });
+const fromClaims = callerFromClaims({ headers: mapping, scopeClaims: ['scope', 'scp', 'permissions'] });
+const callerOf = (claims: Record<string, unknown>) => fromClaims({ sub: 'u', exp: 1, ...claims });
 const headersOf = (claims: Record<string, unknown>) => Object.fromEntries(callerOf(claims).headers);
 
 describe('callerFromClaims', () => {
@@ -76,8 +77,28 @@ describe('callerFromClaims', () => {
   });
 
   it.each(['__proto__', 'constructor', 'toString'])('finds no claim %s in what every object has', (claim) => {
-    expect(callerFromClaims({ 'X-Odd': claim })({ sub: 'u', exp: 1 }).headers).toEqual([]);
+    expect(
+      callerFromClaims({ headers: { 'X-Odd': claim }, scopeClaims: [claim] })({ sub: 'u', exp: 1 }).headers,
+    ).toEqual([]);
   });
+
+  it.each([
+    [{ scope: 'read:tickets:own  write:tickets' }, ['read:tickets:own', 'write:tickets']],
+    [{ scp: ['read', 'write'] }, ['read', 'write']],
+    [{ permissions: ['read'], scope: 'read write' }, ['read', 'write']],
+    [{ scope: '' }, []],
+    [{ scope: null }, []],
+    [{ scopes: ['read'] }, []],
+  ])('reads the scopes of %j as %j', (claims, scopes) => {
+    expect(callerOf(claims).scopes).toEqual(scopes);
+  });
+
+  it.each([[{ scope: 7 }], [{ scp: { read: true } }], [{ permissions: ['read', 7] }]])(
+    'refuses %j, which the gateway and a service could read as different scopes',
+    (claims) => {
+      expect(() => callerOf(claims)).toThrow('must be a text or a list of texts');
+    },
+  );
 });
 
 function problemOf(work: () => unknown): Problem {

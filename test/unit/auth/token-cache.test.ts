@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { withTokenCache } from '../../../src/auth/token-cache.ts';
+import { tokenCache } from '../../../src/auth/token-cache.ts';
 import { unauthorized } from '../../../src/auth/unauthorized.ts';
+import type { Caller } from '../../../src/context.ts';
 
 const HOUR_SECONDS = 3600;
 
@@ -10,7 +11,7 @@ const HOUR_SECONDS = 3600;
 function caching({ expSeconds = HOUR_SECONDS } = {}) {
   const time = { ms: 0 };
   const verified: string[] = [];
-  const callerOfToken = withTokenCache({
+  const { callerOf, forget, counts } = tokenCache({
     verify: (token) => {
       verified.push(token);
       if (time.ms >= expSeconds * 1000) throw unauthorized('token_expired');
@@ -27,10 +28,15 @@ function caching({ expSeconds = HOUR_SECONDS } = {}) {
     }),
     now: () => time.ms,
   });
-  return { time, verified, callerOfToken };
+  const callerOfToken = (token: string): Caller => {
+    const caller = callerOf(token);
+    if (caller instanceof Promise) throw new TypeError('a verifier that answers at once gives a caller at once');
+    return caller;
+  };
+  return { time, verified, callerOfToken, forget, counts };
 }
 
-describe('withTokenCache', () => {
+describe('tokenCache', () => {
   it('verifies a token once, and answers for each token with its own caller', () => {
     const { verified, callerOfToken } = caching();
     expect(['a', 'b', 'a', 'b'].map((token) => callerOfToken(token).userId)).toEqual(['a', 'b', 'a', 'b']);

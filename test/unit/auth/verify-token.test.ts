@@ -14,7 +14,8 @@ const nowSeconds = 1_800_000_000;
 const verify = verifyToken({
   keys: sharedSecretKeys([first, second]),
   issuer: 'psa-auth',
-  audience: 'psa-api',
+  audience: ['psa-api'],
+  leewaySeconds: 5,
   now: () => nowSeconds * 1000,
 });
 

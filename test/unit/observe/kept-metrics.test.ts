@@ -23,6 +23,8 @@ function worker(id: string) {
     openWebSockets: () => 0,
     load: () => ({ limit: 0, underWay: 0 }),
     concurrency: () => ({}),
+    tokenCache: () => ({ hit: 0, miss: 0 }),
+    keySets: () => ({}),
     version: '1.0.0',
   });
   const { snapshot } = metrics;

@@ -57,7 +57,7 @@ describe('routeFinder', () => {
   it('keeps all entries of a pattern, which differ in their methods', () => {
     const entries = [
       { ...route('/a/*'), methods: ['GET' as const] },
-      { ...route('/a/*'), methods: ['DELETE' as const], roles: ['admin'] },
+      { ...route('/a/*'), methods: ['DELETE' as const], roles: { any: ['admin'], all: [] } },
     ];
     expect(routeFinder(entries)('/a/b')?.entries).toEqual(entries);
   });

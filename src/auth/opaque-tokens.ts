@@ -1,0 +1,145 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { IntrospectionSettings } from '../config/schema.ts';
+import type { Caller } from '../context.ts';
+import { Problem } from '../problem/problem.ts';
+import { type Claims, checkClaims } from './check-claims.ts';
+import { fetchJson } from './fetch-json.ts';
+import { unauthorized } from './unauthorized.ts';
+
+/** Tokens that only their issuer can read: it is asked about them. */
+export interface OpaqueTokens {
+  /**
+   * At once if the token is known.
+   * @throws {Problem} (or the promise rejects with one) if it is not active, or if nobody can be asked
+   */
+  callerOf(token: string): Caller | Promise<Caller>;
+  /** Whether the last question got no answer. */
+  isFailing(): boolean;
+  close(): void;
+}
+
+interface OpaqueTokensOptions {
+  readonly settings: IntrospectionSettings;
+  readonly toCaller: (claims: Claims) => Caller;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly logger: { warn(message: string, details: object): void; info(message: string, details: object): void };
+}
+
+/** What is known of a token, and until when. */
+interface Verdict {
+  readonly caller: Caller | Problem;
+  readonly untilMs: number;
+}
+
+/** Of each verdict, so that strangers with made-up tokens can't push out those that are good. */
+const MAX_ENTRIES = 10_000;
+const MAX_BYTES = 65_536;
+
+/** After a failure nobody is asked for so long: who is down gets no storm of questions, and no request waits in vain. */
+const PAUSE_MS = 1000;
+
+/** Our clock and theirs. */
+const LEEWAY_SECONDS = 5;
+
+/**
+ * Asks an authorisation server about tokens, each only once at a time, and remembers what it said.
+ * @see RFC 7662
+ */
+export function opaqueTokens({ settings, toCaller, now, logger }: OpaqueTokensOptions): OpaqueTokens {
+  const active = new LRUCache<string, Verdict>({ max: MAX_ENTRIES });
+  const inactive = new LRUCache<string, Verdict>({ max: MAX_ENTRIES });
+  const underWay = new Map<string, Promise<Caller>>();
+  const ending = new AbortController();
+  const ask = questions(settings, ending.signal);
+  let pausedUntilMs = 0;
+  let isFailing = false;
+
+  const judge = (answer: Record<string, unknown>): Verdict => {
+    const nowMs = now();
+    try {
+      const claims = activeClaims(answer, settings, nowMs);
+      const untilMs = Math.min(claims.exp * 1000, nowMs + settings.cacheSeconds * 1000);
+      return { caller: toCaller(claims), untilMs };
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return { caller: error, untilMs: nowMs + settings.inactiveCacheSeconds * 1000 };
+    }
+  };
+  const learn = async (key: string, token: string) => {
+    try {
+      const verdict = judge(await ask(token));
+      if (isFailing) logger.info('the introspection of tokens works again', { url: settings.url });
+      isFailing = false;
+      (verdict.caller instanceof Problem ? inactive : active).set(key, verdict);
+      return callerIn(verdict);
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+      pausedUntilMs = now() + PAUSE_MS;
+      if (!isFailing) logger.warn('the introspection of tokens fails', { url: settings.url, error: String(error) });
+      isFailing = true;
+      throw unavailable(error);
+    } finally {
+      underWay.delete(key);
+    }
+  };
+  return {
+    callerOf(token) {
+      const key = hash('sha256', token, 'base64');
+      const verdict = active.get(key) ?? inactive.get(key);
+      if (verdict !== undefined && verdict.untilMs > now()) return callerIn(verdict);
+      const asked = underWay.get(key);
+      if (asked !== undefined) return asked;
+      if (now() < pausedUntilMs || underWay.size >= settings.maxConcurrent) throw unavailable();
+      active.delete(key);
+      inactive.delete(key);
+      const learning = learn(key, token);
+      underWay.set(key, learning);
+      return learning;
+    },
+    isFailing: () => isFailing,
+    close: () => ending.abort(),
+  };
+}
+
+/** @see RFC 7662 §2.1 */
+function questions(settings: IntrospectionSettings, signal: AbortSignal) {
+  const { url, timeoutMs, clientId, clientSecret } = settings;
+  // Encoded one by one, so that a colon in one of them stays where it is. @see RFC 6749 §2.3.1
+  const credentials = [clientId, clientSecret].map(encodeURIComponent).join(':');
+  const headers = { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+  return async function ask(token: string): Promise<Record<string, unknown>> {
+    const form = new URLSearchParams({ token, token_type_hint: 'access_token' });
+    const answer = await fetchJson(url, { timeoutMs, maxBytes: MAX_BYTES, signal, form, headers });
+    const isAnswer = typeof answer === 'object' && answer !== null && 'active' in answer;
+    if (isAnswer && typeof answer.active === 'boolean') return answer as Record<string, unknown>;
+    throw new Error('the answer does not say whether the token is active');
+  };
+}
+
+/** @throws {Problem} if the token is not active, or not for us */
+function activeClaims(answer: Record<string, unknown>, settings: IntrospectionSettings, nowMs: number): Claims {
+  if (answer.active !== true) {
+    throw unauthorized('token_claims_invalid', { detail: 'The token is not active.' });
+  }
+  const nowSeconds = Math.floor(nowMs / 1000);
+  // Not every server says when a token expires; it is asked again soon enough.
+  const claims = { ...answer, exp: answer.exp ?? nowSeconds + settings.cacheSeconds };
+  const { issuer, audience, subjectPrefix = '' } = settings;
+  const checked = checkClaims(claims, { issuer, audience, leewaySeconds: LEEWAY_SECONDS, nowSeconds });
+  return { ...checked, sub: subjectPrefix + checked.sub };
+}
+
+function callerIn({ caller }: Verdict): Caller {
+  if (caller instanceof Problem) throw caller;
+  return caller;
+}
+
+function unavailable(cause?: unknown): Problem {
+  return new Problem('jwks_unavailable', {
+    detail: 'Whether this token is valid can not be found out now.',
+    retryAfterSeconds: PAUSE_MS / 1000,
+    cause,
+  });
+}
