@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { revocation } from './revocation-schema.ts';
 import {
   listOf,
   oneOf,
@@ -199,6 +200,7 @@ const identity = z
 export const gatewayFileSchema = z.strictObject({
   server: server.describe('Bounds of the public listener.'),
   identity: identity.describe('How a token becomes identity headers.'),
+  revocation: revocation.describe('How long a revocation must last, and what counts while none is known.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
