@@ -5,6 +5,7 @@ import { connectUpstreams } from './assembly/connect-upstreams.ts';
 import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
+import { operatorState } from './assembly/operator-state.ts';
 import { tokenIdentity } from './assembly/token-identity.ts';
 import { answerKeySet } from './auth/answer-key-set.ts';
 import { authenticate, validCallerOf } from './auth/authenticate.ts';
@@ -28,10 +29,13 @@ import { answerProblem } from './problem/answer-problem.ts';
 import { addressKey } from './rate-limit/address-key.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
+import { refuseRevoked } from './revocation/refuse-revoked.ts';
 import { checkRequest } from './route/check-request.ts';
 import { matchRoute, routeFinder } from './route/match-route.ts';
 import { normalisePath } from './route/normalise-path.ts';
 import { requireRoute } from './route/require-route.ts';
+import { findTenant } from './tenants/find-tenant.ts';
+import { refuseSuspended } from './tenants/refuse-suspended.ts';
 import { callUpstream } from './upstream/call-upstream.ts';
 import { checkHandshake } from './websocket/check-handshake.ts';
 import { isHandshakeOf } from './websocket/is-handshake.ts';
@@ -61,11 +65,17 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { logger, time, config } = options;
   const { gateway, settings } = config;
-  const sockets = webSockets({ limits: gateway.websockets, clock: time.clock });
   const identity = tokenIdentity(options);
+  const operator = operatorState(options, identity);
+  const sockets = webSockets({ limits: gateway.websockets, isRefused: operator.isRefused, clock: time.clock });
+  operator.state.onChange(sockets.closeRefused);
   const upstreams = connectUpstreams(options, { ...sockets, ...identity, isLate: () => door.isLate() });
   const counting = countersOf(options);
-  const health = healthSources(options, { ...upstreams, isIdentityFailing: identity.isFailing });
+  const health = healthSources(options, {
+    ...upstreams,
+    isIdentityFailing: identity.isFailing,
+    operator: operator.state,
+  });
   const docs = describeApi(options);
   const metrics = openMetrics({
     ...health.sources,
@@ -81,10 +91,13 @@ export function createApp(options: AppOptions): App {
     logger.access(line);
     metrics.requestEnded(line);
   };
-  // Another kind of credential is one more reader, before the tokens.
-  const readers = [identity.reader];
-  const isAdmin = async (req: express.Request) =>
-    (await validCallerOf(req, readers))?.roles.includes(gateway.identity.adminRole) === true;
+  // API keys before tokens, which refuse what they don't understand.
+  const readers = [operator.apiKey, identity.reader];
+  const isAdmin = async (req: express.Request) => {
+    const caller = await validCallerOf(req, readers);
+    if (caller === undefined || operator.revocations.isRevoked(caller)) return false;
+    return caller.roles.includes(gateway.identity.adminRole);
+  };
 
   const app = express();
   app.disable('x-powered-by');
@@ -126,11 +139,16 @@ export function createApp(options: AppOptions): App {
   app.use(takeSubprotocolToken());
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ readers }));
+  // Before whatever believes in the caller.
+  app.use(refuseRevoked(operator.revocations));
+  // Before the limits: they depend on the tenant's plan.
+  app.use(findTenant(operator.tenants));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
   app.use(requireRoute());
   app.use(authorize());
+  app.use(refuseSuspended());
   // Behind every check of an ordinary request, which a handshake is until it is answered.
   app.use(checkHandshake({ origins: settings.ALLOWED_ORIGINS }));
   app.use(limitWebSockets({ websockets: sockets, keyOfAddress: addressKey }));
@@ -143,6 +161,7 @@ export function createApp(options: AppOptions): App {
     docs.close();
     identity.close();
     sockets.cut();
+    await operator.close();
     await upstreams.close();
   };
   return {

@@ -82,6 +82,7 @@ export const webSocketEnds = [
   'idle',
   'unanswered_ping',
   'protocol_error',
+  'revoked',
   'draining',
 ] as const;
 export type WebSocketEnd = (typeof webSocketEnds)[number];

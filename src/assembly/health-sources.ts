@@ -1,5 +1,6 @@
 import type { HealthSources } from '../health/health-report.ts';
 import { workerDetails } from '../health/worker-details.ts';
+import type { SharedState } from '../shared-state/shared-state.ts';
 import type { AppOptions } from './app-options.ts';
 import type { connectUpstreams } from './connect-upstreams.ts';
 
@@ -10,13 +11,16 @@ export function healthSources(
     breakers,
     instances,
     isIdentityFailing,
-  }: Pick<ReturnType<typeof connectUpstreams>, 'breakers' | 'instances'> & Pick<HealthSources, 'isIdentityFailing'>,
+    operator,
+  }: Pick<ReturnType<typeof connectUpstreams>, 'breakers' | 'instances'> &
+    Pick<HealthSources, 'isIdentityFailing'> & { operator: SharedState },
 ) {
   const startedAt = time.clock();
   const common = {
     isReady,
     isRedisAway: redis.isAway,
     areLogsFailing: logger.isFailing,
+    sharedState: operator.report,
     breakers,
     instances,
     isIdentityFailing,

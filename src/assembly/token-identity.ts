@@ -35,6 +35,8 @@ export function tokenIdentity(options: AppOptions) {
     opaqueTokens({ settings: identity.introspection, toCaller, now: time.now, logger: options.logger });
   const { assertion } = identity;
   return {
+    /** Also of what is no token but says the same things. */
+    callerOfClaims: toCaller,
     reader: bearerToken({ callerOfToken: cache.callerOf, callerOfOpaqueToken: opaque?.callerOf }),
     assertion: assertion && signAssertion({ settings: assertion, now: time.now }),
     publishedKeys: (assertion?.keys ?? []).map(publishedKey),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { access } from './access-schema.ts';
 import { identitySettings } from './identity-schema.ts';
+import { revocation } from './revocation-schema.ts';
 import {
   listOf,
   oneOf,
@@ -207,6 +208,7 @@ const identity = z
 export const gatewayFileSchema = z.strictObject({
   server: server.describe('Bounds of the public listener.'),
   identity: identity.describe('How a token becomes identity headers.'),
+  revocation: revocation.describe('How long a revocation must last, and what counts while none is known.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)

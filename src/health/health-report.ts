@@ -15,6 +15,8 @@ export interface HealthSources {
   readonly isReady: () => boolean;
   readonly isRedisAway: () => boolean;
   readonly areLogsFailing: () => boolean;
+  /** How well this worker knows what the operator keeps in Redis. */
+  readonly sharedState: () => { readonly state: string };
   readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
   /** Of each upstream that has a breaker. */
   readonly instances: () => Readonly<Record<string, readonly { readonly state: string }[]>>;
@@ -38,12 +40,13 @@ export interface HealthReport {
 
 /**
  * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
- * on record, an open breaker, or a service without a healthy instance, is one service, and keys that can't be fetched are
- * those of before.
+ * on record, revocations, API keys and tenants may be older than they should, an open breaker, or a service without a
+ * healthy instance, is one service, and keys that can't be fetched are those of before.
  */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
   const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
+  const sharedState: DependencyReport = { status: sources.sharedState().state === 'fresh' ? 'up' : 'down' };
   const { isIdentityFailing } = sources;
   const identity = isIdentityFailing && { identity: { status: isIdentityFailing() ? 'down' : 'up' } as const };
   const instances = sources.instances();
@@ -51,7 +54,13 @@ export function healthReport(sources: HealthSources): HealthReport {
     const isServed = instances[name]?.some((instance) => instance.state === 'healthy') !== false;
     return [name, { status: isServed && state === 'CLOSED' ? 'up' : 'down', breaker: state }];
   });
-  const dependencies: Record<string, DependencyReport> = { redis, logs, ...identity, ...Object.fromEntries(upstreams) };
+  const dependencies: Record<string, DependencyReport> = {
+    redis,
+    logs,
+    sharedState,
+    ...identity,
+    ...Object.fromEntries(upstreams),
+  };
   return {
     status: statusOf(sources.isReady(), Object.values(dependencies)),
     service: sources.service,

@@ -106,7 +106,7 @@ export const metricDefinitions = {
   },
   webSocketsEnded: {
     name: 'gateway_websockets_ended_total',
-    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error or draining.',
+    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error, revoked (its caller may no longer call) or draining.',
     labelNames: ['end'],
   },
   redisUp: {
@@ -114,6 +114,18 @@ export const metricDefinitions = {
     help: '1 if every worker can use Redis; 0 if at least one counts by itself.',
     labelNames: [],
     aggregator: 'min',
+  },
+  sharedStateAge: {
+    name: 'gateway_shared_state_age_seconds',
+    help: 'How long ago the worker that knows least was last told of revocations, API keys and tenants; since its start if it never was.',
+    labelNames: [],
+    aggregator: 'max',
+  },
+  sharedStateRecords: {
+    name: 'gateway_shared_state_records',
+    help: 'Records that each worker holds: revocations, api-keys, tenants.',
+    labelNames: ['table'],
+    aggregator: 'max',
   },
   workers: {
     name: 'gateway_workers',
@@ -159,6 +171,10 @@ export interface MetricSources {
   /** By issuer. */
   readonly keySets: () => Readonly<Record<string, KeySetSample>>;
   readonly isRedisAway: () => boolean;
+  readonly sharedState: () => {
+    readonly ageSeconds: number;
+    readonly records: Readonly<Record<string, number>>;
+  };
   readonly isReady: () => boolean;
   readonly lostLogLines: () => number;
   readonly openWebSockets: () => number;
@@ -281,6 +297,20 @@ function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
     registers,
     collect() {
       this.set(sources.isRedisAway() ? 0 : 1);
+    },
+  });
+  new Gauge({
+    ...define.sharedStateAge,
+    registers,
+    collect() {
+      this.set(sources.sharedState().ageSeconds);
+    },
+  });
+  new Gauge({
+    ...define.sharedStateRecords,
+    registers,
+    collect() {
+      for (const [table, count] of Object.entries(sources.sharedState().records)) this.set({ table }, count);
     },
   });
   new Gauge({

@@ -299,7 +299,7 @@ export function unfitTokens({ key, claims }: Loot): Forgeries {
   const tokens: Record<string, string> = {};
   for (const [name, values] of Object.entries(wrong))
     for (const value of values)
-      tokens[`${name} ${JSON.stringify(value)?.slice(0, 40)}`] = key.token({ ...claims, [name]: value });
+      tokens[`${name} ${String(JSON.stringify(value)).slice(0, 40)}`] = key.token({ ...claims, [name]: value });
   for (const typ of [
     'logout+jwt',
     'secevent+jwt',

@@ -42,6 +42,7 @@ interface GatewayOptions {
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
+  readonly revocation?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -56,13 +57,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     name,
     typeof upstream === 'number' ? { url: `http://127.0.0.1:${upstream}` } : upstream,
   ]);
-  const { server, identity, websockets } = options;
+  const { server, identity, websockets, revocation } = options;
   const file = {
     upstreams: Object.fromEntries(upstreams),
     routes: options.routes ?? names.flatMap(defaultRoutes),
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
+    ...(revocation === undefined ? {} : { revocation }),
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {
