@@ -27,6 +27,8 @@ export async function fetchJson(
   const { statusCode, body } = await request(url, {
     ...message,
     headers: { accept: 'application/json', ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+    // Keys are fetched again long after any server has closed an idle connection. Questions come one after the other.
+    reset: form === undefined,
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   });
   const chunks: Uint8Array[] = [];

@@ -19,7 +19,11 @@ const neededOf = (name: z.ZodString) =>
       z.array(name).min(1),
       z
         .strictObject({ any: z.array(name).min(1).optional(), all: z.array(name).min(1).optional() })
-        .refine(({ any, all }) => any !== undefined || all !== undefined, 'expected `any` or `all`'),
+        .refine(({ any, all }) => any !== undefined || all !== undefined, {
+          error: 'expected `any` or `all`',
+          // A key that is misspelt is reported, and so is none of them.
+          when: ({ issues }) => issues.length === 0,
+        }),
     ])
     .transform((value): Needed => {
       const { any = [], all = [] } = Array.isArray(value) ? { any: value } : value;

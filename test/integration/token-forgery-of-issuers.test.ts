@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call } from '../support/call.ts';
-import { type Forgeries, unfitTokens, unsignedForgeries } from '../support/forged-tokens.ts';
+import { type Forgeries, unsignedForgeries } from '../support/forged-tokens.ts';
 import { bearer, startGateway, type TestGateway } from '../support/gateway.ts';
 import { issuerKey } from '../support/issuer-keys.ts';
 import { type KeyServer, startKeyServer } from '../support/key-server.ts';
 import { sendRaw } from '../support/raw-client.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
+import { unfitTokens } from '../support/unfit-tokens.ts';
 
-/** A millisecond is what it takes here; the median of hundreds does not mind a machine that is busy for a moment. */
-const MEDIAN_MS = 5;
+/** CPU time for one of them, the client's own included: what a flood of them costs, however busy the machine is. */
+const MAX_CPU_MS = 5;
 
 const keys = ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => issuerKey(alg));
 const issuer = 'https://issuer.example';
@@ -35,18 +36,17 @@ afterAll(async () => {
   await crm.stop();
 });
 
-/** Sends all of them; returns those that got anything else than a 401, and how long an answer took. */
-async function send(tokens: Forgeries): Promise<{ passed: string[]; medianMs: number }> {
+/** Sends all of them; returns those that got anything else than a 401, and what one of them costs. */
+async function send(tokens: Forgeries): Promise<{ passed: string[]; cpuMs: number }> {
   const passed: string[] = [];
-  const times: number[] = [];
+  const before = process.cpuUsage();
   for (const [name, token] of Object.entries(tokens)) {
     const headers = { authorization: `Bearer ${token.replaceAll(/[^\x21-\x7e]/g, ' ')}` };
-    const startedAt = performance.now();
     const { status, headers: answer } = await call(`${gateway.url}/api/crm/x`, { headers });
-    times.push(performance.now() - startedAt);
     if (status !== 401 || answer['www-authenticate'] === undefined) passed.push(`${name}: ${status}`);
   }
-  return { passed, medianMs: times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0 };
+  const { user, system } = process.cpuUsage(before);
+  return { passed, cpuMs: (user + system) / 1000 / Object.keys(tokens).length };
 }
 
 describe.each(keys.map((key) => [key.alg, key] as const))('against an issuer that signs with %s', (_alg, key) => {
@@ -56,10 +56,10 @@ describe.each(keys.map((key) => [key.alg, key] as const))('against an issuer tha
   ])('%s gets 401 at once, and none is forwarded', async (_name, tokens, atLeast) => {
     crm.reset();
     expect(Object.keys(tokens).length).toBeGreaterThan(atLeast);
-    const { passed, medianMs } = await send(tokens);
+    const { passed, cpuMs } = await send(tokens);
     expect(passed).toEqual([]);
     expect(crm.requests).toEqual([]);
-    expect(medianMs).toBeLessThan(MEDIAN_MS);
+    expect(cpuMs).toBeLessThan(MAX_CPU_MS);
   });
 
   it('good tokens pass, before and after', async () => {

@@ -7,6 +7,15 @@ import type { Caller } from '../../../src/context.ts';
 
 const HOUR_SECONDS = 3600;
 
+const nobody: Caller = {
+  userId: '',
+  tenantId: undefined,
+  roles: [],
+  scopes: [],
+  credential: { kind: 'token', jti: undefined, issuedAtSeconds: undefined },
+  headers: [],
+};
+
 /** A cache in front of a verifier that takes every token which is a subject, and counts how often it is asked. */
 function caching({ expSeconds = HOUR_SECONDS } = {}) {
   const time = { ms: 0 };
@@ -19,12 +28,8 @@ function caching({ expSeconds = HOUR_SECONDS } = {}) {
       return { sub: token, exp: expSeconds };
     },
     toCaller: ({ sub }) => ({
+      ...nobody,
       userId: sub,
-      tenantId: undefined,
-      roles: [],
-      scopes: [],
-      credential: { kind: 'token', jti: undefined, issuedAtSeconds: undefined },
-      headers: [],
     }),
     now: () => time.ms,
   });
@@ -67,6 +72,45 @@ describe('tokenCache', () => {
     const { verified, callerOfToken } = caching();
     for (let attempt = 0; attempt < 3; attempt++) expect(() => callerOfToken('forged')).toThrow('accepted key');
     expect(verified).toEqual(['forged', 'forged', 'forged']);
+  });
+
+  it('verifies again what it has verified with a key that is trusted no longer', () => {
+    const { verified, callerOfToken, forget } = caching();
+    callerOfToken('a');
+    forget();
+    callerOfToken('a');
+    callerOfToken('a');
+    expect(verified).toEqual(['a', 'a']);
+  });
+
+  it('does not keep what was being verified when a key was withdrawn', async () => {
+    const begun: PromiseWithResolvers<{ sub: string; exp: number }>[] = [];
+    const { callerOf, forget } = tokenCache({
+      verify: () => {
+        const verifying = Promise.withResolvers<{ sub: string; exp: number }>();
+        begun.push(verifying);
+        return verifying.promise;
+      },
+      toCaller: ({ sub }) => ({ ...nobody, userId: sub }),
+      now: () => 0,
+    });
+    const first = callerOf('a');
+    forget();
+    begun[0]?.resolve({ sub: 'a', exp: HOUR_SECONDS });
+    expect((await first).userId).toBe('a');
+    const second = callerOf('a');
+    expect(begun).toHaveLength(2);
+    begun[1]?.resolve({ sub: 'a', exp: HOUR_SECONDS });
+    await second;
+    // Known now, and so there at once.
+    expect(callerOf('a')).toMatchObject({ userId: 'a' });
+  });
+
+  it('counts what it knew and what had to be verified', () => {
+    const { callerOfToken, counts } = caching();
+    for (const token of ['a', 'b', 'a', 'a']) callerOfToken(token);
+    expect(() => callerOfToken('forged')).toThrow('accepted key');
+    expect(counts()).toEqual({ hit: 2, miss: 3 });
   });
 
   it('forgets the least recently used of more than 10,000 tokens', () => {
