@@ -42,6 +42,8 @@ interface GatewayOptions {
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
+  /** Further sections of `gateway.yaml`. */
+  readonly sections?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -63,6 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
+    ...options.sections,
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {
