@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
 import { limitRules } from '../../src/rate-limit/limit-rules.ts';
 import { limitState, resetLimits, usageOf } from '../../src/rate-limit/limit-state.ts';
 import { call, reasonOf } from '../support/call.ts';
@@ -46,7 +47,7 @@ const ask = (tenantId: string, path = '/crm/x') =>
   call(gateway.url + path, { headers: bearer(tokenFor({ tenantId, sub: `user of ${tenantId}` })) });
 
 const command = (...args: [string, ...string[]]) => redis.client.call(...args);
-const { gateway: file, settings } = configOf({ file: `${minimalFile}${JSON.stringify(sections).slice(1, -1)}` });
+const { gateway: file, settings } = configOf({ file: minimalFile + stringify(sections) });
 const stateOf = (tenant: string) => ({
   rules: limitRules(file, settings),
   subject: { kind: 'tenant' as const, id: tenant },

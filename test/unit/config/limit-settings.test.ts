@@ -31,6 +31,7 @@ describe('policies and plans', () => {
   it.each([
     [{}, { limits: ['burst'] }, 'routes[0].limits[0]: expected one of policies, got "burst"'],
     [{ policies: { a: policy } }, { limits: ['b'] }, 'routes[0].limits[0]: expected one of a, got "b"'],
+    [{ policies: { a: policy } }, { limits: ['a', 'a'] }, 'routes[0].limits[1]: "a" is listed twice'],
     [
       { policies: { a: policy } },
       { limits: ['a'], weight: 11 },
