@@ -27,6 +27,8 @@ import { shedLoad } from './overload/shed-load.ts';
 import { writeHeadWithOwn } from './own-headers.ts';
 import { answerProblem } from './problem/answer-problem.ts';
 import { addressKey } from './rate-limit/address-key.ts';
+import { beginLogin } from './rate-limit/begin-login.ts';
+import { denyAddresses } from './rate-limit/deny-addresses.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
 import { refuseRevoked } from './revocation/refuse-revoked.ts';
@@ -85,6 +87,7 @@ export function createApp(options: AppOptions): App {
     concurrency: upstreams.concurrency,
     tokenCache: identity.cacheCounts,
     keySets: identity.keySets,
+    limits: counting.names,
   });
   // Log and metrics are fed with the same line, so they can't tell different stories.
   const record = (line: AccessLine) => {
@@ -137,15 +140,19 @@ export function createApp(options: AppOptions): App {
   app.use(matchRoute({ routes: gateway.routes }));
   // Before authentication: a browser's WebSocket has its token among the subprotocols.
   app.use(takeSubprotocolToken());
+  // Before authentication: whoever is shut out costs no signature.
+  app.use(denyAddresses(gateway.addresses.deny));
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ readers }));
   // Before whatever believes in the caller.
   app.use(refuseRevoked(operator.revocations));
   // Before the limits: they depend on the tenant's plan.
   app.use(findTenant(operator.tenants));
+  // Before the limits: they count a login by its account too, which stands in its body.
+  app.use(beginLogin(gateway.logins));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
-  app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
+  app.use(limitLoginFailures({ rules: counting.login, decide: counting.decide, onDecision: metrics.limitDecided }));
   app.use(requireRoute());
   app.use(authorize());
   app.use(refuseSuspended());

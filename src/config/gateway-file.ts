@@ -3,6 +3,7 @@ import { checkIdentity } from './check-identity.ts';
 import type { Finding } from './config-error.ts';
 import type { Environment } from './environment.ts';
 import { type Complaint, fillReferences } from './fill-references.ts';
+import { crossCheckLimits } from './limit-schema.ts';
 import { type GatewayFile, gatewayFileSchema } from './schema.ts';
 
 type Path = readonly PropertyKey[];
@@ -40,9 +41,9 @@ export function parseGatewayFile(
   const result = gatewayFileSchema.safeParse(value);
   const isReported = ({ path }: Complaint) => missing.some((other) => nameOf(other.path) === nameOf(path));
   const wrong = (result.error?.issues ?? []).flatMap(explain).filter((complaint) => !isReported(complaint));
-  for (const { path, problem } of [...missing, ...wrong, ...crossCheck(value, environment)]) {
-    findings.push(finding(path, problem));
-  }
+  const limits = result.success ? crossCheckLimits(result.data) : [];
+  const all = [...missing, ...wrong, ...crossCheck(value, environment), ...limits];
+  for (const { path, problem } of all) findings.push(finding(path, problem));
   const hasIssuers = namesIssuers(value);
   return result.success && findings.length === 0 ? { file: result.data, hasIssuers } : { findings, hasIssuers };
 }

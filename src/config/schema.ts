@@ -1,17 +1,10 @@
 import { z } from 'zod';
 import { access } from './access-schema.ts';
 import { identitySettings } from './identity-schema.ts';
+import { limitSections, limitsOfRoute } from './limit-schema.ts';
+import { redisSettings } from './redis-schema.ts';
 import { revocation } from './revocation-schema.ts';
-import {
-  listOf,
-  oneOf,
-  parseHttpOrigin,
-  parseProxyRange,
-  parseRedisUrl,
-  setting,
-  text,
-  wholeNumber,
-} from './setting-kinds.ts';
+import { listOf, oneOf, parseHttpOrigin, parseProxyRange, setting, text, wholeNumber } from './setting-kinds.ts';
 import { METHODS, milliseconds, timeout, upstream } from './upstream-schema.ts';
 import { websocket, websockets } from './websocket-schema.ts';
 
@@ -46,14 +39,7 @@ export const environmentSchema = z.object({
   }).prefault('info'),
   LOG_DIR: text({ description: 'Folder of access.log, error.log and combined.log.' }).prefault('./logs'),
   GATEWAY_CONFIG: text({ description: 'The file of upstreams, routes and policies.' }).prefault('./gateway.yaml'),
-  REDIS_HOST: text({ description: 'Redis, the only state that workers share.' }).prefault('localhost'),
-  REDIS_PORT: wholeNumber({ min: 1, max: 65_535, description: 'Port of Redis.' }).prefault('6379'),
-  REDIS_PASSWORD: text({ description: 'Password of Redis, if it asks for one.', isSecret: true }).optional(),
-  REDIS_URL: setting(parseRedisUrl, {
-    description: 'Instead of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.',
-    expected: 'redis://[user:password@]host[:port][/db] or rediss://… for TLS',
-    isSecret: true,
-  }).optional(),
+  ...redisSettings,
   JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
     description:
       'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`. Not needed, like the next two, if `identity` of gateway.yaml says who else issues tokens.',
@@ -153,6 +139,7 @@ const route = z.strictObject({
     .describe('Others get 405.'),
   auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
   ...access,
+  ...limitsOfRoute,
   countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
   maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
   connectTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
@@ -210,6 +197,7 @@ export const gatewayFileSchema = z.strictObject({
   identity: identity.describe('How a token becomes identity headers.'),
   revocation: revocation.describe('How long a revocation must last, and what counts while none is known.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
+  ...limitSections,
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
     .describe('The services behind the gateway, by name.'),
@@ -222,5 +210,7 @@ export type RouteSettings = GatewayFile['routes'][number];
 export type { Needed } from './access-schema.ts';
 export type { AssertionSettings, IntrospectionSettings } from './identity-schema.ts';
 export type { Algorithm, IssuerSettings } from './issuer-schema.ts';
+export type { PlanSettings, PolicySettings } from './limit-schema.ts';
+export type { RedisSettings } from './redis-schema.ts';
 export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];

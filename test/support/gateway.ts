@@ -43,6 +43,8 @@ interface GatewayOptions {
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
   readonly revocation?: Record<string, unknown>;
+  /** Further sections of `gateway.yaml`. */
+  readonly sections?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -65,6 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
     ...(revocation === undefined ? {} : { revocation }),
+    ...options.sections,
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {

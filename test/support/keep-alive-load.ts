@@ -8,6 +8,8 @@ export interface LoadResult {
   readonly failures: Readonly<Record<string, number>>;
   /** Milliseconds of the slowest answer. */
   readonly slowestMs: number;
+  /** Of a hundred answers, 99 were as fast. */
+  readonly p99Ms: number;
 }
 
 interface LoadOptions {
@@ -34,7 +36,7 @@ export function keepAliveLoad({ url, headers = {}, connections, expectedStatus =
   const send = ca === undefined ? request : secureRequest;
   const failures: Record<string, number> = {};
   let requests = 0;
-  let slowestMs = 0;
+  const durations: number[] = [];
   let isStopped = false;
   const fail = (what: string) => {
     failures[what] = (failures[what] ?? 0) + 1;
@@ -44,7 +46,7 @@ export function keepAliveLoad({ url, headers = {}, connections, expectedStatus =
       const startedAt = performance.now();
       requests++;
       const finish = (failure?: string) => {
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+        durations.push(performance.now() - startedAt);
         if (failure !== undefined) fail(failure);
         resolve();
       };
@@ -70,7 +72,9 @@ export function keepAliveLoad({ url, headers = {}, connections, expectedStatus =
       isStopped = true;
       await lanes;
       agent.destroy();
-      return { requests, failures, slowestMs };
+      const sorted = durations.toSorted((a, b) => a - b);
+      const p99Ms = sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+      return { requests, failures, slowestMs: sorted.at(-1) ?? 0, p99Ms };
     },
   };
 }
