@@ -41,6 +41,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
+// Each test has a tenant of its own: who was refused is refused from memory for a second.
 beforeEach(() => redis.client.flushdb());
 
 const ask = (tenantId: string, path = '/crm/x') =>
@@ -56,10 +57,10 @@ const stateOf = (tenant: string) => ({
 
 describe('a plan', () => {
   it('limits a tenant, all its users and routes together', async () => {
-    expect((await ask('acme', '/reports/x')).status).toBe(200);
-    expect((await ask('acme')).status).toBe(200);
-    expect((await ask('acme')).status).toBe(200);
-    const refused = await ask('acme');
+    expect((await ask('cobalt', '/reports/x')).status).toBe(200);
+    expect((await ask('cobalt')).status).toBe(200);
+    expect((await ask('cobalt')).status).toBe(200);
+    const refused = await ask('cobalt');
     expect(reasonOf(refused)).toBe('rate_limited_user');
     expect(JSON.parse(refused.body.toString()).detail).toBe('The limit "plan" of this tenant is used up.');
     expect((await ask('brightpath')).status).toBe(200);
@@ -100,24 +101,24 @@ describe('a quota', () => {
 
 describe('usage and state', () => {
   it('tell what a tenant has used, by day, without what was refused', async () => {
-    await ask('acme', '/reports/x');
-    for (let request = 0; request < 5; request++) await ask('acme');
-    const usage = await usageOf({ tenant: 'acme', days: 3, now: Date.now() })(command);
+    await ask('delta', '/reports/x');
+    for (let request = 0; request < 5; request++) await ask('delta');
+    const usage = await usageOf({ tenant: 'delta', days: 3, now: Date.now() })(command);
     expect(usage.map(({ units }) => units)).toEqual([0, 0, 5]);
     const [key = ''] = await redis.client.keys('psa:usage:*');
     expect(await redis.client.ttl(key)).toBeGreaterThan(61 * 86_400);
   });
 
   it('show what is left without counting, and can be reset', async () => {
-    await ask('acme', '/reports/x');
+    await ask('echo', '/reports/x');
     for (let look = 0; look < 2; look++) {
-      expect(await limitState(stateOf('acme'))(command)).toMatchObject([
-        { limit: 'plan', key: 'psa:limit:plan:{acme}', size: 5, remaining: 2 },
+      expect(await limitState(stateOf('echo'))(command)).toMatchObject([
+        { limit: 'plan', key: 'psa:limit:plan:{echo}', size: 5, remaining: 2 },
         { limit: 'quota', size: 8, remaining: 5 },
       ]);
     }
-    expect(await resetLimits(stateOf('acme'))(command)).toHaveLength(2);
-    expect(await limitState(stateOf('acme'))(command)).toMatchObject([{ remaining: 5 }, { remaining: 8 }]);
+    expect(await resetLimits(stateOf('echo'))(command)).toHaveLength(2);
+    expect(await limitState(stateOf('echo'))(command)).toMatchObject([{ remaining: 5 }, { remaining: 8 }]);
     expect(await redis.client.keys('psa:limit:plan:*')).toEqual([]);
   });
 });
