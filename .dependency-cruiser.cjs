@@ -72,6 +72,13 @@ module.exports = {
       to: { path: 'node_modules/(http-proxy-middleware|opossum)/' },
     },
     {
+      name: 'one-adapter-for-tokens',
+      comment: 'Two libraries, and one file each that decides what is asked of them.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/auth/(public-keys|verify-token)\\.ts' },
+      to: { path: 'node_modules/(jose|jsonwebtoken)/' },
+    },
+    {
       name: 'no-unresolved',
       severity: 'error',
       from: {},

@@ -36,6 +36,11 @@ routes:
     upstream: billing
     stripPrefix: /api/v1/billing
     maxBodyBytes: 1048576
+  # Programs of partners need a scope.
+  - path: /api/v1/billing/exports/*
+    upstream: billing
+    stripPrefix: /api/v1/billing
+    scopes: [read:invoices:all]
   # The payment provider calls it, and has no token of ours.
   - path: /api/v1/billing/webhook
     methods: [POST]

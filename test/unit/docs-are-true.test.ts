@@ -48,7 +48,7 @@ const writtenLikeReasons = new Set([
     (name) => read(name).match(/\w+/g) ?? [],
   ),
   // Claims, as others name them.
-  ...['token_use', 'client_id'],
+  ...['token_use', 'client_id', 'org_id'],
 ]);
 
 const FENCE = /^```.*?^```/gms;
