@@ -10,7 +10,7 @@ import type { WorkerDetails } from './health/worker-details.ts';
 import { answerMetrics } from './observe/answer-metrics.ts';
 import { keptMetrics } from './observe/kept-metrics.ts';
 import { type Logger, openLogger } from './observe/logger.ts';
-import { type Snapshot, sumOfMetrics, textOfMetrics } from './observe/metrics.ts';
+import { type Snapshot, sumOfMetrics, textOfMetrics } from './observe/sum-metrics.ts';
 import { randomHex } from './observe/trace-context.ts';
 import { drainable } from './process/drain.ts';
 import { adminServer, publicServer } from './process/listen.ts';

@@ -1,4 +1,5 @@
-import { type Metrics, metricDefinitions, openMetrics } from '../../src/observe/metrics.ts';
+import { metricDefinitions } from '../../src/observe/metrics.ts';
+import { type Metrics, openMetrics } from '../../src/observe/open-metrics.ts';
 import { generatedNotice } from './generated-notice.ts';
 import { markdownTable } from './markdown-table.ts';
 

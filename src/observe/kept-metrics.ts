@@ -1,6 +1,6 @@
 import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Snapshot } from './metrics.ts';
+import type { Snapshot } from './sum-metrics.ts';
 
 const ENDING = '.metrics.json';
 const SUM = 'ended.json';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { keptMetrics } from '../../../src/observe/kept-metrics.ts';
-import { openMetrics, type Snapshot, sumOfMetrics, textOfMetrics } from '../../../src/observe/metrics.ts';
+import { openMetrics } from '../../../src/observe/open-metrics.ts';
+import { type Snapshot, sumOfMetrics, textOfMetrics } from '../../../src/observe/sum-metrics.ts';
 
 let folder: string;
 beforeEach(() => {
