@@ -1,5 +1,7 @@
 import { request } from 'undici';
 
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+
 interface FetchJsonOptions {
   readonly timeoutMs: number;
   /** Of the body. */
@@ -19,14 +21,12 @@ export async function fetchJson(
   url: string,
   { timeoutMs, maxBytes, signal, form, headers = {} }: FetchJsonOptions,
 ): Promise<unknown> {
-  const sent =
-    form === undefined ? {} : { method: 'POST', body: form.toString(), type: 'application/x-www-form-urlencoded' };
-  const { type, ...message } = { type: undefined, ...sent };
   // Not `fetch`: that follows redirects, which would let others choose whose keys we trust, and unpacks what a server has
   // compressed a thousandfold.
   const { statusCode, body } = await request(url, {
-    ...message,
-    headers: { accept: 'application/json', ...(type === undefined ? {} : { 'content-type': type }), ...headers },
+    method: form === undefined ? 'GET' : 'POST',
+    body: form?.toString() ?? null,
+    headers: { accept: 'application/json', ...(form === undefined ? {} : FORM), ...headers },
     // Keys are fetched again long after any server has closed an idle connection. Questions come one after the other.
     reset: form === undefined,
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),

@@ -27,6 +27,7 @@ const TYPE = 'gateway-assertion+jwt';
  */
 export function signAssertion({ settings, now }: { settings: AssertionSettings; now: () => number }) {
   const { keys, issuer, ttlSeconds, audiences } = settings;
+  // The settings have one at least.
   const key = keys[0] as KeyObject;
   const header = encoded({ alg: 'EdDSA', typ: TYPE, kid: publishedKey(key).kid });
   // A caller is forgotten with its token, and its assertions with it.

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { call, reasonOf } from '../support/call.ts';
+import { forge } from '../support/forge-token.ts';
 import { bearer, startGateway, type TestGateway, tokenFor } from '../support/gateway.ts';
 import { algorithms, type IssuerKey, issuerKey } from '../support/issuer-keys.ts';
 import { keepAliveLoad } from '../support/keep-alive-load.ts';
@@ -280,5 +281,26 @@ describe('the keys of an issuer', () => {
     expect(failures).toEqual({});
     expect(slowestMs).toBeLessThan(1000);
     expect((await call(`${gateway.url}/open/crm/x`, { headers: bearer(old.token(claimsOf(iss))) })).status).toBe(200);
+  });
+
+  it('are enough: without JWT_SECRET no token of a shared secret passes, not even of an empty one', async () => {
+    const settings = { issuer: iss, jwksUrl: server.jwksUrl, audience };
+    gateway = await startGateway({
+      upstreams: { crm: crm.port },
+      identity: { issuers: [settings] },
+      env: { JWT_SECRET: '', JWT_ISSUER: '', JWT_AUDIENCE: '' },
+    });
+    expect((await ask(gateway, old.token(claimsOf(iss)))).status).toBe(200);
+    expect(identity()).toMatchObject({ 'x-user-id': ['ann'] });
+    crm.reset();
+    for (const token of [
+      tokenFor(),
+      forge({ key: '' }),
+      forge({ key: 'undefined' }),
+      forge({ payload: claimsOf(iss) }),
+    ]) {
+      expect((await ask(gateway, token)).status).toBe(401);
+    }
+    expect(crm.requests).toEqual([]);
   });
 });

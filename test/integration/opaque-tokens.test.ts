@@ -8,6 +8,8 @@ import { json } from '../support/key-server.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { until } from '../support/until.ts';
 
+const MAX_CONCURRENT = 5;
+
 let crm: RecordingBackend;
 let gateway: TestGateway;
 let server: Server;
@@ -56,7 +58,7 @@ beforeEach(async () => {
         audience: ['psa-api'],
         subjectPrefix: 'opaque|',
         timeoutMs: 1000,
-        maxConcurrent: 5,
+        maxConcurrent: MAX_CONCURRENT,
       },
     },
   });
@@ -108,13 +110,16 @@ describe('a token that is no JWT', () => {
   ])('gets 503 when its issuer %s: one question, then a pause, and known tokens pass', async (_name, broken) => {
     expect((await ask('good-token')).status).toBe(200);
     listener = broken;
+    const brokenAt = performance.now();
     const answer = await ask('other');
     expect(answer.status).toBe(503);
     expect(reasonOf(answer)).toBe('jwks_unavailable');
     expect(answer.headers['retry-after']).toBe('1');
     const more = await Promise.all(Array.from({ length: 50 }, (_, index) => ask(`other-${index}`)));
     expect(new Set(more.map(({ status }) => status))).toEqual(new Set([503]));
-    expect(questions).toHaveLength(2);
+    // On a machine that is busy for more than a second, the next round of questions is due.
+    const rounds = Math.floor((performance.now() - brokenAt) / 1000);
+    expect(questions.length).toBeLessThanOrEqual(2 + rounds * MAX_CONCURRENT);
     expect((await ask('good-token')).status).toBe(200);
     expect((await call(`${gateway.url}/api/crm/x`, { headers: bearer() })).status).toBe(200);
     const health = JSON.parse((await call(`${gateway.url}/health`)).body.toString());
@@ -133,7 +138,7 @@ describe('a token that is no JWT', () => {
     });
     await until('all but the allowed questions are refused', () => statuses.length === 25);
     expect(new Set(statuses)).toEqual(new Set([503]));
-    expect(waiting).toHaveLength(5);
+    expect(waiting).toHaveLength(MAX_CONCURRENT);
     for (const answer of waiting) answer();
     await Promise.all(flood);
     expect(statuses.slice(25)).toEqual([401, 401, 401, 401, 401]);
