@@ -41,8 +41,9 @@ afterAll(async () => {
   await redis.stop();
 });
 
-// Each test has a tenant of its own: who was refused is refused from memory for a second.
 beforeEach(() => redis.client.flushdb());
+
+// Each test has a tenant of its own: the gateway remembers for a second whom it has refused.
 
 const ask = (tenantId: string, path = '/crm/x') =>
   call(gateway.url + path, { headers: bearer(tokenFor({ tenantId, sub: `user of ${tenantId}` })) });
@@ -57,10 +58,10 @@ const stateOf = (tenant: string) => ({
 
 describe('a plan', () => {
   it('limits a tenant, all its users and routes together', async () => {
-    expect((await ask('cobalt', '/reports/x')).status).toBe(200);
-    expect((await ask('cobalt')).status).toBe(200);
-    expect((await ask('cobalt')).status).toBe(200);
-    const refused = await ask('cobalt');
+    expect((await ask('acme', '/reports/x')).status).toBe(200);
+    expect((await ask('acme')).status).toBe(200);
+    expect((await ask('acme')).status).toBe(200);
+    const refused = await ask('acme');
     expect(reasonOf(refused)).toBe('rate_limited_user');
     expect(JSON.parse(refused.body.toString()).detail).toBe('The limit "plan" of this tenant is used up.');
     expect((await ask('brightpath')).status).toBe(200);
@@ -76,34 +77,34 @@ describe('a plan', () => {
 
 describe('a quota', () => {
   it('is told in headers, and ends with the month', async () => {
-    const { headers } = await ask('acme', '/reports/x');
+    const { headers } = await ask('blue', '/reports/x');
     expect(headers).toMatchObject({ 'x-quota-limit': '8', 'x-quota-remaining': '5' });
     const now = new Date();
     const end = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1);
     expect(Math.abs(Number(headers['x-quota-reset']) - (end - now.getTime()) / 1000)).toBeLessThan(5);
     const [key = ''] = await redis.client.keys('psa:quota:*');
-    expect(key).toBe(`psa:quota:{acme}:${now.toISOString().slice(0, 7)}`);
+    expect(key).toBe(`psa:quota:{blue}:${now.toISOString().slice(0, 7)}`);
     expect(Math.abs((await redis.client.pttl(key)) - (end - now.getTime()))).toBeLessThan(5000);
   });
 
   it('refuses with its name when it is used up, and then nothing else is counted', async () => {
-    for (let request = 0; request < 5; request++) expect((await ask('acme')).status).toBe(200);
-    await redis.client.del('psa:limit:plan:{acme}');
-    for (let request = 0; request < 3; request++) expect((await ask('acme')).status).toBe(200);
-    const refused = await ask('acme');
+    for (let request = 0; request < 5; request++) expect((await ask('cyan')).status).toBe(200);
+    await redis.client.del('psa:limit:plan:{cyan}');
+    for (let request = 0; request < 3; request++) expect((await ask('cyan')).status).toBe(200);
+    const refused = await ask('cyan');
     expect(refused.status).toBe(429);
     expect(reasonOf(refused)).toBe('rate_limited_user');
     expect(JSON.parse(refused.body.toString()).detail).toBe('The monthly quota of this tenant is used up.');
     expect(refused.headers['x-quota-remaining']).toBe('0');
-    expect(await redis.client.get('psa:limit:plan:{acme}')).toBe('3');
+    expect(await redis.client.get('psa:limit:plan:{cyan}')).toBe('3');
   });
 });
 
 describe('usage and state', () => {
   it('tell what a tenant has used, by day, without what was refused', async () => {
-    await ask('delta', '/reports/x');
-    for (let request = 0; request < 5; request++) await ask('delta');
-    const usage = await usageOf({ tenant: 'delta', days: 3, now: Date.now() })(command);
+    await ask('dune', '/reports/x');
+    for (let request = 0; request < 5; request++) await ask('dune');
+    const usage = await usageOf({ tenant: 'dune', days: 3, now: Date.now() })(command);
     expect(usage.map(({ units }) => units)).toEqual([0, 0, 5]);
     const [key = ''] = await redis.client.keys('psa:usage:*');
     expect(await redis.client.ttl(key)).toBeGreaterThan(61 * 86_400);

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { keepAliveLoad } from '../support/keep-alive-load.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { redisFaults } from '../support/redis-faults.ts';
@@ -21,6 +20,9 @@ const FAILOVER_MS = 5000;
 
 /** So soon limits are shared again, once Redis can be used. */
 const BACK_MS = 5000;
+
+/** What an ailing Redis may add to 99 of 100 answers. */
+const ADDED_MS = 150;
 
 interface Place {
   readonly nodes: readonly TestRedis[];
@@ -106,30 +108,27 @@ describe.each(Object.entries(topologies))('with %s', (_name, { start, faults }) 
     async (_fault, fault) => {
       const place = await start();
       const gateways = [await startWith(place), await startWith(place)] as const;
-      const load = keepAliveLoad({ url: `${gateways[0].url}/free/x`, connections: 2 });
-      // Asks no Redis, so it shows what the machine adds.
-      const unlimited = keepAliveLoad({ url: `${gateways[0].url}/health/live`, connections: 1 });
+      const load = pairedLoad(gateways[0]);
       const watched = watchLimit(gateways);
       try {
-        await until('traffic', () => load.count() > 50 && watched.passed() >= LIMIT / 2);
+        await until('traffic', () => load.count() > 50 && watched.passed() >= LIMIT / 2, { withinMs: 20_000 });
         await fault.begin(place);
         if (fault.isHarmless !== true) await until('the loss to be noticed', async () => !(await areUp(gateways)));
         if (fault.end !== undefined || fault.isHarmless) await seconds(FAULT_SECONDS);
         await fault.end?.(place);
         const withinMs = fault.end === undefined ? FAILOVER_MS + BACK_MS : BACK_MS;
-        await until('limits to be shared again', () => areUp(gateways), { withinMs, everyMs: 50 });
+        await until('limits to be shared again', () => areShared(gateways), { withinMs, everyMs: 50 });
 
-        const { failures, p99Ms } = await load.stop();
-        expect(failures).toEqual({});
-        expect(p99Ms - (await unlimited.stop()).p99Ms).toBeLessThanOrEqual(150);
+        const { failures, addedP99Ms } = await load.stop();
+        expect(failures).toEqual([]);
+        expect(addedP99Ms).toBeLessThanOrEqual(ADDED_MS);
         expect(await watched.stop()).toBeLessThanOrEqual(LIMIT * (1 + WORKERS));
-        expect(await passing(gateways, 'fresh')).toBe(LIMIT);
         const told = await Promise.all(gateways.map(async (gateway) => (await changes(gateway)).join(' ')));
         // A machine that is too busy to run Redis may add changes. Who has asked nothing of a lost node misses nothing.
         for (const text of told) expect(text).toMatch(/^connected( away back)*$/);
         if (fault.isHarmless !== true) expect(told.join()).toContain('away');
       } finally {
-        await Promise.all([load.stop(), unlimited.stop(), watched.stop()]);
+        await Promise.all([load.stop(), watched.stop()]);
         for (const gateway of gateways) await gateway.stop();
         for (const node of place.nodes) node.thaw();
         await place.stop();
@@ -177,6 +176,45 @@ function watchLimit(gateways: readonly TestGateway[]) {
       return passed;
     },
   };
+}
+
+/**
+ * Asks twice at a time, once past Redis: so what the machine adds, which is busy with other things as well, is not taken for
+ * what Redis adds.
+ */
+function pairedLoad({ url }: TestGateway) {
+  const added: number[] = [];
+  const failures: number[] = [];
+  let isStopped = false;
+  const timed = async (path: string) => {
+    const startedAt = performance.now();
+    const { status } = await call(url + path);
+    if (status !== 200) failures.push(status);
+    return performance.now() - startedAt;
+  };
+  const run = async () => {
+    while (!isStopped) {
+      const [limited, unlimited] = await Promise.all([timed('/free/x'), timed('/health/live')]);
+      added.push(limited - unlimited);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const running = run();
+  return {
+    count: () => added.length,
+    async stop() {
+      isStopped = true;
+      await running;
+      return { failures, addedP99Ms: added.toSorted((a, b) => a - b)[Math.floor(added.length * 0.99)] };
+    },
+  };
+}
+
+let device = 0;
+
+/** Whether nobody counts by itself: of one more device, exactly the limit passes both gateways together. */
+async function areShared(gateways: readonly TestGateway[]): Promise<boolean> {
+  return (await areUp(gateways)) && (await passing(gateways, `fresh-${device++}`)) === LIMIT;
 }
 
 /** How many requests of one device pass both gateways together. */
