@@ -145,7 +145,7 @@ export function createApp(options: AppOptions): App {
   // Before whatever believes in the caller.
   app.use(refuseRevoked(operator.revocations));
   // Before the limits: they depend on the tenant's plan.
-  app.use(findTenant(operator.tenants));
+  app.use(findTenant(operator));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));

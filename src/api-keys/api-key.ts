@@ -88,14 +88,14 @@ function hasSecret({ secrets, hash, nowMs }: { secrets: KeyRecord['secrets']; ha
 }
 
 function callerOfKey(id: string, { key, headersOf }: { key: KeyRecord; headersOf: ApiKeyOptions['headersOf'] }) {
-  const { tenantId, roles, scopes, owner } = key;
+  const { tenantId, roles, scopes, owner, limits } = key;
   const userId = `key:${id}`;
   return {
     userId,
     tenantId,
     roles,
     scopes,
-    credential: { kind: 'api_key', keyId: id },
+    credential: { kind: 'api_key', keyId: id, limits },
     headers: headersOf({ sub: userId, roles, tenantId, owner, scope: scopes.join(' ') }),
   } satisfies Caller;
 }

@@ -10,9 +10,6 @@ import { openSharedState } from '../shared-state/shared-state.ts';
 import { tenantTable } from '../tenants/tenant-store.ts';
 import type { AppOptions } from './app-options.ts';
 
-/** Of tenants whose record names no plan. */
-const DEFAULT_PLAN = 'free';
-
 /** What the operator decides while the gateway runs: revocations, API keys, tenants. */
 export function operatorState(
   { redis, logger, time, config }: AppOptions,
@@ -38,7 +35,7 @@ export function operatorState(
       isKnown: state.isKnown,
       onUnknown: config.gateway.revocation.onUnknown,
     },
-    tenants: { tenants, defaultPlan: DEFAULT_PLAN },
+    tenants,
     apiKey: apiKey({
       keys,
       areKeysKnown: state.isKnown,
