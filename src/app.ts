@@ -148,7 +148,7 @@ export function createApp(options: AppOptions): App {
   // Before whatever believes in the caller.
   app.use(refuseRevoked(operator.revocations));
   // Before the limits: they depend on the tenant's plan.
-  app.use(findTenant(operator.tenants));
+  app.use(findTenant(operator));
   // Before the limits: they count a login by its account too, which stands in its body.
   app.use(beginLogin(gateway.logins));
   // Before every refusal below, so that guessing paths and tokens is counted.

@@ -41,7 +41,9 @@ export function apiKey({ keys, areKeysKnown, headersOf, onUse, now }: ApiKeyOpti
   // A record is replaced as a whole when anything about it changes.
   const callers = new WeakMap<KeyRecord, Caller>();
   const callerOf = (id: string, key: KeyRecord): Caller => {
-    const caller = callers.get(key) ?? callerOfKey(id, { key, headersOf });
+    const known = callers.get(key);
+    if (known !== undefined) return known;
+    const caller = callerOfKey(id, { key, headersOf });
     callers.set(key, caller);
     return caller;
   };
@@ -88,14 +90,14 @@ function hasSecret({ secrets, hash, nowMs }: { secrets: KeyRecord['secrets']; ha
 }
 
 function callerOfKey(id: string, { key, headersOf }: { key: KeyRecord; headersOf: ApiKeyOptions['headersOf'] }) {
-  const { tenantId, roles, scopes, owner } = key;
+  const { tenantId, roles, scopes, owner, limits } = key;
   const userId = `key:${id}`;
   return {
     userId,
     tenantId,
     roles,
     scopes,
-    credential: { kind: 'api_key', keyId: id },
+    credential: { kind: 'api_key', keyId: id, limits },
     headers: headersOf({ sub: userId, roles, tenantId, owner, scope: scopes.join(' ') }),
   } satisfies Caller;
 }

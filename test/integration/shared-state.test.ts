@@ -126,6 +126,26 @@ describe('while Redis is away', () => {
   });
 });
 
+describe('a Redis whose access rules allow the limits alone', () => {
+  it('goes on sharing the limits, and the log tells why nothing else is known', async () => {
+    await redis.client.call('ACL', 'SETUSER', 'gateway', 'on', '>password', '~psa:limit:*', '~psa:probe', '+@all');
+    const url = `redis://gateway:password@127.0.0.1:${redis.port}`;
+    const gateway = await start({ env: { REDIS_URL: url } });
+    const isLinked = async () => (await healthOf(gateway)).dependencies.redis.status === 'up';
+    await until('the link', isLinked);
+    for (let look = 0; look < 20; look++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(await isLinked()).toBe(true);
+    }
+    const warnings = await until('the warning', async () => {
+      const lines = await gateway.lines('combined');
+      return lines.find(({ message }) => /^revocations.* are not known/.test(String(message)));
+    });
+    expect(String(warnings.reason)).toMatch(/NOPERM/);
+    expect((await ask(gateway, good)).status).toBe(200);
+  });
+});
+
 describe('a gateway that has never reached Redis', () => {
   beforeEach(() => redis.kill());
 
