@@ -5,6 +5,7 @@ import { connectUpstreams } from './assembly/connect-upstreams.ts';
 import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
+import { explainRefusals, keepAuditLog } from './assembly/keep-records.ts';
 import { authenticate, callerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
 import { callerFromClaims } from './auth/identity-headers.ts';
@@ -16,6 +17,7 @@ import { securityHeaders } from './browser/security-headers.ts';
 import type { Config } from './config/load-config.ts';
 import { contextOf } from './context.ts';
 import { answerDocs } from './docs/answer-docs.ts';
+import { answerExplain } from './explain/answer-explain.ts';
 import { answerHealth } from './health/answer-health.ts';
 import type { WorkerDetails } from './health/worker-details.ts';
 import { accessLog } from './observe/access-log.ts';
@@ -72,10 +74,12 @@ export function createApp(options: AppOptions): App {
     load: () => door.report(),
     concurrency: upstreams.concurrency,
   });
-  // Log and metrics are fed with the same line, so they can't tell different stories.
+  const audit = keepAuditLog(options);
+  // Logs and metrics are fed with the same line, so they can't tell different stories.
   const record = (line: AccessLine) => {
     logger.access(line);
     metrics.requestEnded(line);
+    audit.requestEnded(line);
   };
   const callerOfToken = withTokenCache({
     verify: verifyToken({
@@ -132,6 +136,8 @@ export function createApp(options: AppOptions): App {
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
+  // Counted like a path that no route takes, which it is to all but one.
+  app.use(answerExplain({ link: options.redis }));
   app.use(requireRoute());
   app.use(authorize());
   // Behind every check of an ordinary request, which a handshake is until it is answered.
@@ -139,12 +145,13 @@ export function createApp(options: AppOptions): App {
   app.use(limitWebSockets({ websockets: sockets, keyOfAddress: addressKey }));
   app.use(callUpstream({ forwards: upstreams.forwards, onIdle: door.release }));
   // Express finds it by its four parameters. The only place where an error becomes a response.
-  app.use(answerProblem({ logger }));
+  app.use(answerProblem({ logger, onAnswered: explainRefusals(options, upstreams) }));
 
   const close = async () => {
     door.close();
     docs.close();
     sockets.cut();
+    await audit.close();
     await upstreams.close();
   };
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { audit, explain } from './operator-schema.ts';
 import {
   listOf,
   oneOf,
@@ -41,7 +42,7 @@ export const environmentSchema = z.object({
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], {
     description: 'Least severe level that is logged.',
   }).prefault('info'),
-  LOG_DIR: text({ description: 'Folder of access.log, error.log and combined.log.' }).prefault('./logs'),
+  LOG_DIR: text({ description: 'Folder of access.log, error.log, combined.log and audit.log.' }).prefault('./logs'),
   GATEWAY_CONFIG: text({ description: 'The file of upstreams, routes and policies.' }).prefault('./gateway.yaml'),
   REDIS_HOST: text({ description: 'Redis, the only state that workers share.' }).prefault('localhost'),
   REDIS_PORT: wholeNumber({ min: 1, max: 65_535, description: 'Port of Redis.' }).prefault('6379'),
@@ -200,6 +201,8 @@ export const gatewayFileSchema = z.strictObject({
   server: server.describe('Bounds of the public listener.'),
   identity: identity.describe('How a token becomes identity headers.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
+  explain: explain.describe('What refusals leave for those who ask why.'),
+  audit: audit.describe('The record of security events.'),
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
     .describe('The services behind the gateway, by name.'),

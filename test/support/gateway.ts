@@ -30,7 +30,7 @@ export interface TestGateway {
   readonly adminUrl: string;
   readonly worker: Worker;
   /** The lines of one of its log files, once all that was logged so far is in it. */
-  lines(file: 'access' | 'error' | 'combined'): Promise<Record<string, unknown>[]>;
+  lines(file: 'access' | 'error' | 'combined' | 'audit'): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +42,8 @@ interface GatewayOptions {
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
+  readonly explain?: Record<string, unknown>;
+  readonly audit?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -56,13 +58,15 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     name,
     typeof upstream === 'number' ? { url: `http://127.0.0.1:${upstream}` } : upstream,
   ]);
-  const { server, identity, websockets } = options;
+  const { server, identity, websockets, explain, audit } = options;
   const file = {
     upstreams: Object.fromEntries(upstreams),
     routes: options.routes ?? names.flatMap(defaultRoutes),
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
+    ...(explain === undefined ? {} : { explain }),
+    ...(audit === undefined ? {} : { audit }),
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {
