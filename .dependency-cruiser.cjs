@@ -18,7 +18,7 @@ module.exports = {
       comment: 'What a feature needs of a neighbour is a parameter, joined in app.ts.',
       severity: 'error',
       from: { path: `^src/(${features.join('|')})/` },
-      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(context\\.ts|problem/|config/schema\\.ts)'] },
+      to: { path: '^src/', pathNot: ['^src/$1/', '^src/(context\\.ts|problem/|shared-state/|config/schema\\.ts)'] },
     },
     {
       name: 'config-by-type-only',
@@ -33,6 +33,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/problem/' },
       to: { path: '^src/', pathNot: ['^src/problem/', '^src/context\\.ts'] },
+    },
+    {
+      name: 'shared-state-is-a-leaf',
+      comment: 'Features keep records with it, so it may know none of them.',
+      severity: 'error',
+      from: { path: '^src/shared-state/' },
+      to: { path: '^src/', pathNot: '^src/shared-state/' },
     },
     {
       name: 'config-is-a-leaf',

@@ -6,8 +6,9 @@ import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
 import { explainRefusals, keepAuditLog } from './assembly/keep-records.ts';
-import { authenticate, callerOf } from './auth/authenticate.ts';
+import { authenticate, validCallerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
+import { bearerToken } from './auth/bearer-token.ts';
 import { callerFromClaims } from './auth/identity-headers.ts';
 import { sharedSecretKeys } from './auth/signing-keys.ts';
 import { withTokenCache } from './auth/token-cache.ts';
@@ -91,8 +92,10 @@ export function createApp(options: AppOptions): App {
     toCaller: callerFromClaims(gateway.identity.headers),
     now: time.now,
   });
-  const isAdmin = (req: express.Request) =>
-    callerOf(req, callerOfToken)?.roles.includes(gateway.identity.adminRole) === true;
+  // Another kind of credential is one more reader, before the tokens.
+  const readers = [bearerToken({ callerOfToken })];
+  const isAdmin = async (req: express.Request) =>
+    (await validCallerOf(req, readers))?.roles.includes(gateway.identity.adminRole) === true;
 
   const app = express();
   app.disable('x-powered-by');
@@ -132,7 +135,7 @@ export function createApp(options: AppOptions): App {
   // Before authentication: a browser's WebSocket has its token among the subprotocols.
   app.use(takeSubprotocolToken());
   // Before the limits: a valid token decides which limit counts.
-  app.use(authenticate({ callerOfToken }));
+  app.use(authenticate({ readers }));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));

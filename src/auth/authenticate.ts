@@ -1,52 +1,57 @@
 import type { Request, RequestHandler } from 'express';
-import { type Caller, contextOf, isRepeated } from '../context.ts';
+import { type Caller, contextOf } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { unauthorized } from './unauthorized.ts';
 
-/** Hashing and parsing cost time in proportion, so longer tokens are refused unread. */
-const MAX_TOKEN_BYTES = 8192;
-
-const CREDENTIALS = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *$/i;
+/**
+ * Reads one kind of credential: a bearer token, an API key. Undefined if the request carries none of its kind, so that
+ * the next reader is asked; a caller at once if it is known, and later only if somebody else has to be asked.
+ * @throws {Problem} (or the promise rejects with one) if the credential is of its kind and not valid
+ */
+export type ReadCredential = (req: Request) => Caller | Promise<Caller> | undefined;
 
 /**
- * Stage: finds out who is calling. It refuses nobody: whether a token is needed is the route's business, and whoever has
- * no valid one is counted by address first.
- * @param callerOfToken throws a Problem for a token that is not valid
+ * Stage: finds out who is calling. It refuses nobody: whether a credential is needed is the route's business, and whoever
+ * has no valid one is counted by address first.
+ * @param readers asked in turn. The first that finds a credential of its kind decides, also if it is not valid: else a
+ * bad one could hide behind a good one
  */
-export function authenticate({ callerOfToken }: { callerOfToken: (token: string) => Caller }) {
+export function authenticate({ readers }: { readers: readonly ReadCredential[] }) {
   return function authenticate(req, _res, next) {
     const context = contextOf(req);
-    try {
-      context.caller = callerOfToken(bearerToken(req));
-    } catch (error) {
+    const remember = (caller: Caller) => {
+      context.caller = caller;
+    };
+    const remain = (error: unknown) => {
       if (!(error instanceof Problem)) throw error;
       context.authProblem = error;
+    };
+    try {
+      const found = callerOf(req, readers);
+      // Nearly all are known, and they must not pay for those that are not.
+      if (found instanceof Promise) return found.then(remember, remain).then(() => next());
+      remember(found);
+    } catch (error) {
+      remain(error);
     }
-    next();
+    return next();
   } satisfies RequestHandler;
 }
 
-/** Who is calling, for stages before this one; undefined without a valid token. */
-export function callerOf(req: Request, callerOfToken: (token: string) => Caller): Caller | undefined {
+/** Who is calling, for stages before this one; undefined without a valid credential. */
+export async function validCallerOf(req: Request, readers: readonly ReadCredential[]): Promise<Caller | undefined> {
   try {
-    return callerOfToken(bearerToken(req));
+    return await callerOf(req, readers);
   } catch (error) {
     if (error instanceof Problem) return undefined;
     throw error;
   }
 }
 
-function bearerToken(req: Request): string {
-  const { authorization } = req.headers;
-  if (authorization === undefined || authorization === '') throw unauthorized('auth_missing');
-  if (authorization.length > MAX_TOKEN_BYTES) {
-    throw unauthorized('auth_malformed', { detail: `The token is longer than ${MAX_TOKEN_BYTES} bytes.` });
+function callerOf(req: Request, readers: readonly ReadCredential[]): Caller | Promise<Caller> {
+  for (const read of readers) {
+    const caller = read(req);
+    if (caller !== undefined) return caller;
   }
-  const token = CREDENTIALS.exec(authorization)?.[1];
-  if (token === undefined) throw unauthorized('auth_malformed');
-  // Another server may believe the last of them.
-  if (isRepeated(req.rawHeaders, 'authorization')) {
-    throw unauthorized('auth_malformed', { detail: 'More than one Authorization header.' });
-  }
-  return token;
+  throw unauthorized('auth_missing');
 }

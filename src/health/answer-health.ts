@@ -10,7 +10,7 @@ interface AnswerHealthOptions {
   /** Details of every worker of this machine. */
   readonly allWorkers: () => Promise<readonly WorkerDetails[]>;
   /** Whether the request carries an administrator's token. */
-  readonly isAdmin: (req: Request) => boolean;
+  readonly isAdmin: (req: Request) => Promise<boolean>;
 }
 
 /** Stage: answers `/health`, `/health/live`, `/health/ready` and `/health/detailed`. Never limited, never forwarded. */
@@ -22,6 +22,7 @@ export function answerHealth({ sources, details, allWorkers, isAdmin }: AnswerHe
     const workers = (await allWorkers()).map((worker) => (worker.pid === own.pid ? own : worker));
     answer(res, codeOf(report.status), { ...report, ...own, workers });
   };
+  const mayLookInside = async (req: Request) => isOnThisMachine(req) || (await isAdmin(req));
   return function answerHealth(req, res, next) {
     const { path } = contextOf(req);
     if (!path.startsWith('/health') || (req.method !== 'GET' && req.method !== 'HEAD')) return next();
@@ -34,8 +35,9 @@ export function answerHealth({ sources, details, allWorkers, isAdmin }: AnswerHe
     if (path === '/health/ready') {
       return sources.isReady() ? answer(res, 200, { status: 'ready' }) : answer(res, 503, { status: 'not ready' });
     }
+    if (path !== '/health/detailed') return next();
     // To everybody else it does not exist.
-    return path === '/health/detailed' && (isOnThisMachine(req) || isAdmin(req)) ? answerDetailed(res) : next();
+    return mayLookInside(req).then((may) => (may ? answerDetailed(res) : next()));
   } satisfies RequestHandler;
 }
 
