@@ -1,5 +1,6 @@
 import { eventCollector } from './event-collector.ts';
 import { eventOfLine, type RequestLine } from './event-of-line.ts';
+import { nameless } from './pseudonyms.ts';
 import type { SecurityEvent } from './security-event.ts';
 
 /** The record of security events of one worker. */
@@ -32,14 +33,13 @@ export function auditLog(options: AuditLogOptions): AuditLog {
   const { eventsPerSecond, isLogin, pseudonym, keyOfAddress, write, append } = options;
   const collector = eventCollector(eventsPerSecond);
   let timer: NodeJS.Timeout | undefined;
-  const nameless = (id: string | undefined) => (id?.includes('@') ? pseudonym(id) : id);
   const flush = async () => {
     clearTimeout(timer);
     timer = undefined;
     const events = collector.take().map((event) => ({
       ...event,
-      user: nameless(event.user),
-      tenant: nameless(event.tenant),
+      user: nameless(event.user, pseudonym),
+      tenant: nameless(event.tenant, pseudonym),
       client: event.client === undefined ? undefined : pseudonym(keyOfAddress(event.client)),
     }));
     for (const event of events) write(event);

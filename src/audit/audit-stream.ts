@@ -15,16 +15,17 @@ const NUMBERS: readonly string[] = ['status', 'count'];
 
 /**
  * Adds an event to the stream that all machines share.
- * @param maxEvents so many are kept, roughly: Redis cuts where it is cheap
+ * @param maxEvents so many are kept, roughly: Redis cuts where it is cheap. Without it, none goes
  * @throws {Error} if Redis does not take it
  */
 export async function appendEvent(
   link: StreamLink,
-  { event, maxEvents }: { readonly event: SecurityEvent; readonly maxEvents: number },
+  { event, maxEvents }: { readonly event: SecurityEvent; readonly maxEvents?: number },
 ): Promise<void> {
   const fields = Object.entries(event).filter(([, value]) => value !== undefined);
   const flat = fields.flatMap(([name, value]) => [name, String(value)]);
-  await link.command('XADD', STREAM, 'MAXLEN', '~', String(maxEvents), '*', ...flat);
+  const cap = maxEvents === undefined ? [] : ['MAXLEN', '~', String(maxEvents)];
+  await link.command('XADD', STREAM, ...cap, '*', ...flat);
 }
 
 /** The last `count` events, oldest first. */

@@ -11,3 +11,8 @@ export function pseudonyms(secret: string): (text: string) => string {
   const key = Buffer.from(hkdfSync('sha256', secret, '', 'psa-api-gateway audit pseudonyms', 32));
   return (text) => createHmac('sha256', key).update(text).digest('base64url').slice(0, LENGTH);
 }
+
+/** An id as it may be kept: under another name if it is an e-mail address, which some issuers make of it. */
+export function nameless(id: string | undefined, pseudonym: (text: string) => string): string | undefined {
+  return id?.includes('@') === true ? pseudonym(id) : id;
+}

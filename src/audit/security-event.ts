@@ -1,10 +1,13 @@
 import type { Reason } from '../problem/catalog.ts';
 
+/** Of what kinds security events are. */
+export const eventKinds = ['login_failed', 'refused', 'operator_command'] as const;
+
 /** Something that whoever looks after security wants to find again. Ids only: no e-mail address, no token, no address. */
 export interface SecurityEvent {
   /** When it happened first, if it happened several times. */
   readonly time: string;
-  readonly event: 'login_failed' | 'refused' | 'operator_command';
+  readonly event: (typeof eventKinds)[number];
   readonly status?: number | undefined;
   readonly reason?: Reason | undefined;
   /** Name of the route: its path pattern. */

@@ -10,7 +10,7 @@ export interface ExplainLink {
  * What a refused request has left; undefined when nothing is known of it (any more).
  * @throws {Error} if Redis does not answer
  */
-export async function readRefusal(link: ExplainLink, requestId: string): Promise<Refusal | undefined> {
+export async function readRefusal(link: Pick<ExplainLink, 'command'>, requestId: string): Promise<Refusal | undefined> {
   const text = await link.command('GET', refusalKey(requestId));
   return typeof text === 'string' ? (JSON.parse(text) as Refusal) : undefined;
 }
