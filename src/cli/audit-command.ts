@@ -104,11 +104,11 @@ function tableOf(events: readonly StoredEvent[]): string {
   const rows = events.map(({ time, event, count, user, client, by, ...rest }) => [
     `${time.slice(0, 19)}Z`,
     event,
+    count,
     whatOf(rest),
     by ?? user ?? client,
-    count,
   ]);
-  return table(['TIME', 'EVENT', 'WHAT', 'WHO', 'COUNT'], rows);
+  return table(['TIME', 'EVENT', 'COUNT', 'WHAT', 'WHO'], rows);
 }
 
 function whatOf({ command, target, reason, status, route }: Partial<StoredEvent>): string {
