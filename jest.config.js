@@ -14,6 +14,11 @@ const EXACT = [
   'redis-faults',
   'redis-faults-of-a-worker',
   'login-failures',
+  'logins-by-account',
+  'policies',
+  'plans',
+  'exact-limits',
+  'redis-topologies',
   'overload',
   'concurrency-limit',
 ];

@@ -30,6 +30,8 @@ import { randomHex } from './observe/trace-context.ts';
 import { shedLoad } from './overload/shed-load.ts';
 import { answerProblem } from './problem/answer-problem.ts';
 import { addressKey } from './rate-limit/address-key.ts';
+import { beginLogin } from './rate-limit/begin-login.ts';
+import { denyAddresses } from './rate-limit/deny-addresses.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
 import { checkRequest } from './route/check-request.ts';
@@ -74,6 +76,7 @@ export function createApp(options: AppOptions): App {
     openWebSockets: sockets.openCount,
     load: () => door.report(),
     concurrency: upstreams.concurrency,
+    limits: counting.names,
   });
   const audit = keepAuditLog(options);
   // Logs and metrics are fed with the same line, so they can't tell different stories.
@@ -134,11 +137,15 @@ export function createApp(options: AppOptions): App {
   app.use(matchRoute({ routes: gateway.routes }));
   // Before authentication: a browser's WebSocket has its token among the subprotocols.
   app.use(takeSubprotocolToken());
+  // Before authentication: whoever is shut out costs no signature.
+  app.use(denyAddresses(gateway.addresses.deny));
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ readers }));
+  // Before the limits: they count a login by its account too, which stands in its body.
+  app.use(beginLogin(gateway.logins));
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
-  app.use(limitLoginFailures({ ...counting, ...counting.loginFailures, onDecision: metrics.limitDecided }));
+  app.use(limitLoginFailures({ rules: counting.login, decide: counting.decide, onDecision: metrics.limitDecided }));
   // Counted like a path that no route takes, which it is to all but one.
   app.use(answerExplain({ link: options.redis }));
   app.use(requireRoute());

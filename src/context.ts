@@ -52,6 +52,23 @@ export interface MatchedRoute {
   readonly upstreamPath: string;
 }
 
+/** A request whose failure counts as a failed login. */
+export interface Login {
+  /** Hash of the name that somebody logs in with; undefined if the body doesn't tell. */
+  readonly account: string | undefined;
+}
+
+/** What one limit came to for a request. */
+export interface LimitCount {
+  readonly limit: string;
+  /** Who is counted, such as user or address. */
+  readonly of: string;
+  readonly remaining: number;
+  readonly isExceeded: boolean;
+  /** Refuses nothing. */
+  readonly isShadow: boolean;
+}
+
 /** What happened at the upstream, for the access log. */
 export interface UpstreamTrace {
   readonly name: string;
@@ -110,6 +127,10 @@ export interface RequestContext {
   tenant?: Tenant;
   /* take-subprotocol-token: what the answer to a handshake names if the service names nothing. */
   subprotocol?: string;
+  /* begin-login: set for logins whose failures count. */
+  login?: Login;
+  /* limit-rate: what the limits came to, where more than one was asked. */
+  limits?: readonly LimitCount[];
   /* call-upstream */
   upstream: UpstreamTrace | undefined;
   /** When it became a WebSocket, and that has ended. */

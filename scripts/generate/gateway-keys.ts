@@ -37,6 +37,7 @@ function nestedKeys(schema: JsonSchema, path: string): GatewayKey[] {
 
 /** In words, with its bounds. */
 function typeOf(schema: JsonSchema): string {
+  if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(', or ');
   if (schema.enum !== undefined) return `one of ${schema.enum.map(code).join(', ')}`;
   if (schema.type === 'array') return listTypeOf(schema);
   if (schema.type === 'object')

@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto';
+import { isIP } from 'node:net';
 
 const LENGTH = 16;
 
@@ -12,7 +13,8 @@ export function pseudonyms(secret: string): (text: string) => string {
   return (text) => createHmac('sha256', key).update(text).digest('base64url').slice(0, LENGTH);
 }
 
-/** An id as it may be kept: under another name if it is an e-mail address, which some issuers make of it. */
+/** An id as it may be kept: under another name if it is an address, of mail (as some issuers have it) or of a machine. */
 export function nameless(id: string | undefined, pseudonym: (text: string) => string): string | undefined {
-  return id?.includes('@') === true ? pseudonym(id) : id;
+  const isAddress = id !== undefined && (id.includes('@') || isIP(id.replace(/\/\d+$/, '')) !== 0);
+  return isAddress ? pseudonym(id) : id;
 }

@@ -80,7 +80,10 @@ async function connected(settings: Settings): Promise<RedisLink> {
 }
 
 /** Where Redis is, without its password. */
-function placeOf({ REDIS_URL, REDIS_HOST, REDIS_PORT }: Settings): string {
+function placeOf(settings: Settings): string {
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_SENTINELS, REDIS_CLUSTER_NODES } = settings;
+  const several = REDIS_SENTINELS ?? REDIS_CLUSTER_NODES;
+  if (several !== undefined) return several.map(({ host, port }) => `${host}:${port}`).join(', ');
   return REDIS_URL === undefined ? `${REDIS_HOST}:${REDIS_PORT}` : new URL(REDIS_URL).host;
 }
 

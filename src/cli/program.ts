@@ -4,11 +4,13 @@ import { addCheck } from './check-command.ts';
 import type { Cli } from './cli.ts';
 import { addExplain } from './explain-command.ts';
 import { addKeys } from './keys-command.ts';
+import { addLimits } from './limits-command.ts';
 import type { Report } from './report.ts';
 import { addRevoke } from './revoke-command.ts';
 import type { Surroundings } from './surroundings.ts';
 import { addTenants } from './tenants-command.ts';
 import { addToken } from './token-command.ts';
+import { addUsage } from './usage-command.ts';
 
 const EXAMPLES = `
 Examples:
@@ -37,6 +39,7 @@ export function operatorProgram(surroundings: Surroundings, onReport: (report: R
         onReport(await work(...args)),
     isJson: () => program.opts<{ json?: true }>().json === true,
   };
-  for (const add of [addCheck, addToken, addKeys, addRevoke, addTenants, addExplain, addAudit]) add(program, cli);
+  for (const add of [addCheck, addToken, addKeys, addRevoke, addTenants, addLimits, addUsage, addExplain, addAudit])
+    add(program, cli);
   return program;
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { loadConfig } from '../config/load-config.ts';
 import { type ListedTenant, type TenantStore, tenantStore } from '../tenants/tenant-store.ts';
 import type { Cli } from './cli.ts';
+import { CliError } from './cli-error.ts';
 import { type Deed, withFleet } from './fleet.ts';
 import { fields, table } from './layout.ts';
 import type { Report } from './report.ts';
@@ -31,9 +33,7 @@ export function addTenants(program: Command, cli: Cli): void {
     .description('Puts a tenant on a plan of gateway.yaml.')
     .argument('<id>', 'as tokens and keys name it')
     .argument('<plan>', 'a name among the plans of gateway.yaml')
-    .action(
-      cli.reporting((id: string, plan: string) => changed('plan', { id, cli }, (store) => store.setPlan(id, plan))),
-    );
+    .action(cli.reporting((id: string, plan: string) => planned({ id, plan }, cli)));
   tenants
     .command('suspend')
     .description('Refuses all callers of a tenant.')
@@ -59,6 +59,13 @@ async function shown(id: string, cli: Cli): Promise<Report> {
   if (tenant !== undefined) return reportOf(tenant);
   const text = `${id} has no record. If there is such a tenant, it is active and on the default plan.`;
   return { text, data: { id, known: false }, isFinding: true };
+}
+
+async function planned({ id, plan }: { readonly id: string; readonly plan: string }, cli: Cli): Promise<Report> {
+  const plans = Object.keys(loadConfig(cli).gateway.plans);
+  if (plans.includes(plan)) return changed('plan', { id, cli }, (store) => store.setPlan(id, plan));
+  const expected = plans.length === 0 ? 'gateway.yaml has no plans' : `expected one of ${plans.join(', ')}`;
+  throw new CliError('usage', `There is no plan "${plan}": ${expected}.`);
 }
 
 async function changed(

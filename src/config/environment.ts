@@ -1,5 +1,6 @@
 import { parseEnv } from 'node:util';
 import type { Finding } from './config-error.ts';
+import { oneRedis } from './redis-schema.ts';
 import { environmentSchema, type Settings } from './schema.ts';
 
 /** Environment variables by name, as `process.env` has them. */
@@ -26,7 +27,7 @@ export function parseEnvironment(
 ): { settings: Settings } | { findings: Finding[] } {
   const merged = mergeEnvironment(environment, envFile);
   const known = Object.keys(environmentSchema.shape).map((name) => [name, merged[name]]);
-  const result = environmentSchema.safeParse(Object.fromEntries(known));
+  const result = environmentSchema.superRefine(oneRedis).safeParse(Object.fromEntries(known));
   if (result.success) return { settings: result.data };
   const findings = result.error.issues.map((issue) => {
     const key = String(issue.path[0]);

@@ -1,6 +1,7 @@
 import { type Document, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { Finding } from './config-error.ts';
 import type { Environment } from './environment.ts';
+import { crossCheckLimits } from './limit-schema.ts';
 import { type GatewayFile, gatewayFileSchema } from './schema.ts';
 
 type Path = readonly PropertyKey[];
@@ -42,7 +43,9 @@ export function parseGatewayFile(
   const result = gatewayFileSchema.safeParse(value);
   const isReported = ({ path }: Complaint) => missing.some((other) => nameOf(other.path) === nameOf(path));
   const wrong = (result.error?.issues ?? []).flatMap(explain).filter((complaint) => !isReported(complaint));
-  for (const { path, problem } of [...missing, ...wrong, ...crossCheck(value)]) findings.push(finding(path, problem));
+  const limits = result.success ? crossCheckLimits(result.data) : [];
+  const all = [...missing, ...wrong, ...crossCheck(value), ...limits];
+  for (const { path, problem } of all) findings.push(finding(path, problem));
   return result.success && findings.length === 0 ? { file: result.data } : { findings };
 }
 

@@ -1,15 +1,8 @@
 import { z } from 'zod';
+import { limitSections, limitsOfRoute } from './limit-schema.ts';
 import { audit, explain } from './operator-schema.ts';
-import {
-  listOf,
-  oneOf,
-  parseHttpOrigin,
-  parseProxyRange,
-  parseRedisUrl,
-  setting,
-  text,
-  wholeNumber,
-} from './setting-kinds.ts';
+import { redisSettings } from './redis-schema.ts';
+import { listOf, oneOf, parseHttpOrigin, parseProxyRange, setting, text, wholeNumber } from './setting-kinds.ts';
 import { METHODS, milliseconds, timeout, upstream } from './upstream-schema.ts';
 import { websocket, websockets } from './websocket-schema.ts';
 
@@ -44,14 +37,7 @@ export const environmentSchema = z.object({
   }).prefault('info'),
   LOG_DIR: text({ description: 'Folder of access.log, error.log, combined.log and audit.log.' }).prefault('./logs'),
   GATEWAY_CONFIG: text({ description: 'The file of upstreams, routes and policies.' }).prefault('./gateway.yaml'),
-  REDIS_HOST: text({ description: 'Redis, the only state that workers share.' }).prefault('localhost'),
-  REDIS_PORT: wholeNumber({ min: 1, max: 65_535, description: 'Port of Redis.' }).prefault('6379'),
-  REDIS_PASSWORD: text({ description: 'Password of Redis, if it asks for one.', isSecret: true }).optional(),
-  REDIS_URL: setting(parseRedisUrl, {
-    description: 'Instead of REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.',
-    expected: 'redis://[user:password@]host[:port][/db] or rediss://… for TLS',
-    isSecret: true,
-  }).optional(),
+  ...redisSettings,
   JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
     description:
       'HS256 secret. Several, comma-separated, while rotating: the first signs, all verify. Make one with `openssl rand -base64 48`.',
@@ -146,6 +132,7 @@ const route = z.strictObject({
     .describe('Others get 405.'),
   auth: z.enum(['required', 'none']).default('required').describe('Whether a token is needed.'),
   roles: z.array(z.string().min(1)).min(1).optional().describe('The caller needs one of these roles.'),
+  ...limitsOfRoute,
   countLoginFailures: z.boolean().default(false).describe('Whether a 401 of the upstream is a failed login.'),
   maxBodyBytes: z.int().min(0).default(10_485_760).describe('Largest request body, in bytes.'),
   connectTimeoutMs: timeout('Instead of the one of the upstream.').optional(),
@@ -203,6 +190,7 @@ export const gatewayFileSchema = z.strictObject({
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
   explain: explain.describe('What refusals leave for those who ask why.'),
   audit: audit.describe('The record of security events.'),
+  ...limitSections,
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)
     .describe('The services behind the gateway, by name.'),
@@ -212,5 +200,7 @@ export const gatewayFileSchema = z.strictObject({
 /** `gateway.yaml` after validation. */
 export type GatewayFile = z.output<typeof gatewayFileSchema>;
 export type RouteSettings = GatewayFile['routes'][number];
+export type { PlanSettings, PolicySettings } from './limit-schema.ts';
+export type { RedisSettings } from './redis-schema.ts';
 export type { BreakerSettings, InstanceSettings, UpstreamSettings } from './upstream-schema.ts';
 export type ServerSettings = GatewayFile['server'];

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { contextOf } from '../context.ts';
+import { contextOf, type LimitCount } from '../context.ts';
 import { masked } from './log-secrets.ts';
 import type { AccessLine } from './logger.ts';
 
@@ -74,9 +74,16 @@ function lineOf({ req, res, target, bytes, clock }: Ended): AccessLine {
     retries: upstream?.retries,
     truncated: upstream?.isTruncated,
     webSocketEnd: context.webSocketEnd,
+    wouldRefuse: context.limits && shadowRefusals(context.limits),
     bytes,
     durationMs: rounded(clock() - context.startedAt),
   };
+}
+
+/** undefined for none, so that the field is left out. */
+function shadowRefusals(limits: readonly LimitCount[]): string | undefined {
+  const names = limits.filter(({ isShadow, isExceeded }) => isShadow && isExceeded).map(({ limit }) => limit);
+  return names.join(',') || undefined;
 }
 
 function rounded(milliseconds: number | undefined): number | undefined {

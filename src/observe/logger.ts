@@ -38,6 +38,8 @@ export interface AccessLine {
   readonly truncated?: boolean | undefined;
   /** Of a WebSocket, whose line is written when it has ended. */
   readonly webSocketEnd?: WebSocketEnd | undefined;
+  /** Names of the shadow policies that would have refused it, with commas between. */
+  readonly wouldRefuse?: string | undefined;
   /** Of the answer, its head included. */
   readonly bytes?: number;
   readonly durationMs?: number | undefined;

@@ -80,7 +80,7 @@ export const metricDefinitions = {
   },
   limitDecisions: {
     name: 'gateway_rate_limit_decisions_total',
-    help: 'What the limits decided: `limit` is anonymous, user or login_failures, `decision` passed or refused.',
+    help: 'What the limits decided: `limit` is anonymous, user, login_failures, plan, quota or the name of a policy, `decision` passed, refused, or would_refuse for a policy in shadow mode.',
     labelNames: ['limit', 'decision'],
   },
   webSockets: {
@@ -134,6 +134,8 @@ export interface MetricSources {
   readonly load: () => Concurrency;
   /** By upstream. */
   readonly concurrency: () => Readonly<Record<string, Concurrency>>;
+  /** The names of limits that the configuration adds. */
+  readonly limits?: readonly string[];
   readonly isRedisAway: () => boolean;
   readonly isReady: () => boolean;
   readonly lostLogLines: () => number;
@@ -144,8 +146,7 @@ export interface MetricSources {
 const instanceStates = ['healthy', 'unhealthy', 'ejected'] as const;
 const limits = ['anonymous', 'user', 'login_failures'] as const;
 const decisions = ['passed', 'refused'] as const;
-export type LimitName = (typeof limits)[number];
-export type LimitDecision = (typeof decisions)[number];
+export type LimitDecision = (typeof decisions)[number] | 'would_refuse';
 
 /** All metrics of one worker, as JSON can carry them. */
 export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -154,7 +155,7 @@ export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 export interface Metrics {
   /** One request, once its line is written. */
   requestEnded(line: AccessLine): void;
-  limitDecided(limit: LimitName, decision: LimitDecision): void;
+  limitDecided(limit: string, decision: LimitDecision): void;
   snapshot(): Promise<Snapshot>;
 }
 
@@ -175,7 +176,8 @@ export function openMetrics(sources: MetricSources): Metrics {
   lookWhenAsked(sources, registers);
   // A counter that appears with its first event shows no increase by it.
   for (const reason of Object.keys(catalog)) rejections.inc({ reason }, 0);
-  for (const limit of limits) for (const decision of decisions) limitDecisions.inc({ limit, decision }, 0);
+  for (const limit of [...limits, ...(sources.limits ?? [])])
+    for (const decision of decisions) limitDecisions.inc({ limit, decision }, 0);
   for (const end of webSocketEnds) webSocketsEnded.inc({ end }, 0);
 
   return {

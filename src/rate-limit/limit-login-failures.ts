@@ -1,41 +1,38 @@
 import type { RequestHandler } from 'express';
 import { contextOf } from '../context.ts';
-import { Problem } from '../problem/problem.ts';
-import { addressKey } from './address-key.ts';
+import type { Decide } from './check.ts';
 import { holdAnswer } from './hold-answer.ts';
-import { secondsUntil } from './limit-rate.ts';
-import type { Counter } from './shared-counter.ts';
+import type { LoginRules } from './limit-rules.ts';
+import { addressFailure, returnedPlaces } from './login-checks.ts';
 
 interface LimitLoginFailuresOptions {
-  readonly counter: Counter;
-  readonly limit: number;
-  readonly windowMs: number;
-  /** Told of every attempt to log in. */
-  readonly onDecision: (limit: 'login_failures', decision: 'passed' | 'refused') => void;
+  readonly rules: LoginRules;
+  readonly decide: Decide;
+  /** Told of every attempt that may pass. */
+  readonly onDecision: (limit: 'login_failures', decision: 'passed') => void;
 }
 
 /**
- * Stage: refuses an address that has failed to log in too often. A failure is counted when the service has said so, never
- * before: counting attempts would lock out an office whose people log in at the same time.
+ * Stage: counts a login that has failed, and gives the places back that one had taken which did not fail. An address counts
+ * each account that it has failed at once, and every failure whose account is not known: who guesses one password after
+ * the other is stopped by the account, before that shuts out everybody else behind the address. No success clears anything.
  */
-export function limitLoginFailures({ counter, limit, windowMs, onDecision }: LimitLoginFailuresOptions) {
-  const limitLogin: RequestHandler = async (req, res, next) => {
-    const context = contextOf(req);
-    const key = addressKey(context.client.address);
-    const failures = await counter.get(key);
-    const isRefused = failures !== undefined && failures.totalHits >= limit;
-    onDecision('login_failures', isRefused ? 'refused' : 'passed');
-    if (isRefused) {
-      throw new Problem('rate_limited_auth_failures', {
-        retryAfterSeconds: secondsUntil(failures.resetTime, windowMs),
-      });
-    }
-    // Counted before the client knows, or it could try again, through another worker, before the count is up to date.
-    holdAnswer(res, () => (context.upstream?.status === 401 ? counter.increment(key) : undefined));
-    next();
-  };
+export function limitLoginFailures({ rules, decide, onDecision }: LimitLoginFailuresOptions) {
   return function limitLoginFailures(req, res, next) {
-    const isLogin = contextOf(req).route?.settings.countLoginFailures === true;
-    return isLogin ? limitLogin(req, res, next) : next();
+    const context = contextOf(req);
+    const { login } = context;
+    if (login === undefined) return next();
+    onDecision('login_failures', 'passed');
+    const attempt = { address: context.client.address, account: login.account };
+    const left = context.limits?.find(({ limit, of }) => limit === 'login_failures' && of === 'account')?.remaining;
+    const isCountedThere = left !== undefined && left < rules.pair.limit - 1;
+    const settle = () => {
+      const isFailure = context.upstream?.status === 401;
+      if (isFailure) return isCountedThere ? undefined : decide([addressFailure(rules, attempt)]);
+      return attempt.account === undefined ? undefined : decide(returnedPlaces(rules, attempt));
+    };
+    // Before the client knows, or it could try again, through another worker, before the count is up to date.
+    holdAnswer(res, settle);
+    next();
   } satisfies RequestHandler;
 }

@@ -1,15 +1,13 @@
-import { hash } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { type RateLimitInfo, rateLimit } from 'express-rate-limit';
-import { LRUCache } from 'lru-cache';
 import { contextOf } from '../context.ts';
 import type { Reason } from '../problem/catalog.ts';
 import { Problem } from '../problem/problem.ts';
 import { addressKey } from './address-key.ts';
+import type { Check, Decide } from './check.ts';
+import { limitByPolicies, type OnDecision } from './limit-by-policies.ts';
+import { limitFields, wholeSeconds } from './limit-fields.ts';
 import type { Counter } from './shared-counter.ts';
-
-/** So many callers' policies are remembered per limit: to make one costs more than all else that is told of a limit. */
-const MAX_POLICIES = 10_000;
 
 /** One limit of the pair that every request meets one of. */
 interface Limit {
@@ -21,18 +19,25 @@ interface LimitRateOptions {
   readonly anonymous: Limit;
   readonly user: Limit;
   readonly windowMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** What a request has to pass besides; undefined if nothing. */
+  readonly checksOf: (req: Request) => Check[] | undefined;
+  readonly decide: Decide;
   /** Told of every request. */
-  readonly onDecision: (limit: 'anonymous' | 'user', decision: 'passed' | 'refused') => void;
+  readonly onDecision: OnDecision;
 }
 
 /**
  * Stage: counts every request once: by user if its token is valid, else by client address. So an office behind one
- * address is not locked out, and a stranger can't use up what belongs to its users.
+ * address is not locked out, and a stranger can't use up what belongs to its users. Where policies or a plan hold too, all
+ * of it is decided at once.
  */
-export function limitRate({ anonymous, user, windowMs, onDecision }: LimitRateOptions) {
+export function limitRate({ anonymous, user, windowMs, now, checksOf, decide, onDecision }: LimitRateOptions) {
   const limitAnonymous = limiter({
     ...anonymous,
     windowMs,
+    now,
     name: 'anonymous',
     reason: 'rate_limited_ip',
     keyOf: (req) => addressKey(contextOf(req).client.address),
@@ -40,11 +45,15 @@ export function limitRate({ anonymous, user, windowMs, onDecision }: LimitRateOp
   const limitUser = limiter({
     ...user,
     windowMs,
+    now,
     name: 'user',
     reason: 'rate_limited_user',
     keyOf: (req) => contextOf(req).caller?.userId ?? '',
   });
+  const limitByAll = limitByPolicies({ decide, onDecision });
   return function limitRate(req, res, next) {
+    const checks = checksOf(req);
+    if (checks !== undefined) return void limitByAll({ req, res, checks }, next).catch(next);
     const isAnonymous = contextOf(req).caller === undefined;
     const limit = isAnonymous ? limitAnonymous : limitUser;
     void limit(req, res, (refusal?: unknown) => {
@@ -56,13 +65,24 @@ export function limitRate({ anonymous, user, windowMs, onDecision }: LimitRateOp
 
 interface LimiterOptions extends Limit {
   readonly windowMs: number;
+  readonly now: () => number;
   readonly name: string;
   readonly reason: Reason;
   readonly keyOf: (req: Parameters<RequestHandler>[0]) => string;
 }
 
-function limiter({ counter, limit, windowMs, name, reason, keyOf }: LimiterOptions): RequestHandler {
-  const policy = policyOf(`"${name}"; q=${limit}; w=${Math.ceil(windowMs / 1000)}`);
+function limiter({ counter, limit, windowMs, now, name, reason, keyOf }: LimiterOptions): RequestHandler {
+  const tellLimit = limitFields();
+  const secondsLeft = ({ resetTime }: RateLimitInfo) => secondsUntil(resetTime, { windowMs, now: now() });
+  const tell = (res: Response, info: RateLimitInfo) =>
+    tellLimit(res, {
+      name,
+      limit,
+      windowMs,
+      key: info.key,
+      remaining: info.remaining,
+      resetSeconds: secondsLeft(info),
+    });
   const count = rateLimit({
     windowMs,
     limit,
@@ -74,7 +94,8 @@ function limiter({ counter, limit, windowMs, name, reason, keyOf }: LimiterOptio
     // that never expires if its window has ended meanwhile.
     store: { ...counter, decrement: () => undefined, resetKey: () => undefined },
     handler: (req, _res, next) => {
-      next(new Problem(reason, { retryAfterSeconds: secondsUntil(infoOf(req)?.resetTime, windowMs) }));
+      const info = infoOf(req);
+      next(new Problem(reason, info === undefined ? {} : { retryAfterSeconds: secondsLeft(info) }));
     },
     // They look for mistakes that our tests look for, once per request.
     validate: false,
@@ -82,7 +103,7 @@ function limiter({ counter, limit, windowMs, name, reason, keyOf }: LimiterOptio
   return function limitOne(req, res, next) {
     void count(req, res, (refusal?: unknown) => {
       const info = infoOf(req);
-      if (info !== undefined) tell(res, { name, policy: policy(info.key), windowMs, info });
+      if (info !== undefined) tell(res, info);
       next(refusal);
     });
   };
@@ -93,30 +114,8 @@ function infoOf(req: object): RateLimitInfo | undefined {
   return (req as { rateLimit?: RateLimitInfo }).rateLimit;
 }
 
-interface Told {
-  readonly name: string;
-  readonly policy: string;
-  readonly windowMs: number;
-  readonly info: RateLimitInfo;
-}
-
-/** @see draft-ietf-httpapi-ratelimit-headers-08 */
-function tell(res: Response, { name, policy, windowMs, info }: Told): void {
-  res.setHeader('RateLimit', `"${name}"; r=${info.remaining}; t=${secondsUntil(info.resetTime, windowMs)}`);
-  res.setHeader('RateLimit-Policy', policy);
-}
-
-/** Returns a function that adds the partition key, which tells two callers of one client apart without naming them. */
-function policyOf(policy: string): (key: string) => string {
-  const known = new LRUCache<string, string>({
-    max: MAX_POLICIES,
-    memoMethod: (key) => `${policy}; pk=:${Buffer.from(hash('sha256', key).slice(0, 12)).toString('base64')}:`,
-  });
-  return (key) => known.memo(key);
-}
-
-/** Whole seconds until a window ends, at least one. */
-export function secondsUntil(resetAt: Date | undefined, windowMs: number): number {
-  const waitMs = resetAt === undefined ? windowMs : resetAt.getTime() - Date.now();
-  return Math.max(1, Math.ceil(waitMs / 1000));
+/** Whole seconds until a window ends, at least one, and never more than a window, whatever a clock does meanwhile. */
+export function secondsUntil(resetAt: Date | undefined, { windowMs, now }: { windowMs: number; now: number }): number {
+  const waitMs = resetAt === undefined ? windowMs : resetAt.getTime() - now;
+  return wholeSeconds(Math.min(waitMs, windowMs));
 }

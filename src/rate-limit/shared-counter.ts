@@ -8,6 +8,8 @@ export interface CounterLink {
   isAway(): boolean;
   command(...args: [string, ...string[]]): Promise<unknown>;
   beforeReturn(work: () => Promise<unknown>): void;
+  /** In a cluster, the slot of a key: one script may only touch keys of one. */
+  slotOf?(key: string): number;
 }
 
 export interface CounterOptions {
@@ -25,7 +27,6 @@ export interface CounterOptions {
 
 /** Hits by key in windows that begin with the first hit. */
 export interface Counter {
-  get(key: string): Promise<ClientRateLimitInfo | undefined>;
   increment(key: string): Promise<ClientRateLimitInfo>;
 }
 
@@ -40,32 +41,26 @@ export function sharedCounter({ link, prefix, limit, windowMs, workers, time }: 
     sendCommand: (...args) => link.command(...(args as [string])) as Promise<string>,
   });
   store.windowMs = windowMs;
-  const increment = withRefusalMemory((key) => store.increment(key), { limit, clock: time.clock });
-  // rate-limit-redis keeps the promise of a failed SCRIPT LOAD for ever, so scripts are loaded each time Redis comes back.
+  const ask = async (key: string) => {
+    const info = await store.increment(key);
+    if (info.resetTime !== undefined) local.learn(key, { ...info, resetAtMs: info.resetTime.getTime() });
+    return info;
+  };
+  const increment = withRefusalMemory(ask, { limit, clock: time.clock });
+  // rate-limit-redis keeps the promise of a failed SCRIPT LOAD for ever, so the script is loaded each time Redis comes back.
   link.beforeReturn(async () => {
     store.incrementScriptSha = store.loadIncrementScript();
-    store.getScriptSha = store.loadGetScript();
-    await Promise.all([store.incrementScriptSha, store.getScriptSha]);
+    await store.incrementScriptSha;
   });
-  const either = async <T>(shared: () => Promise<T>, fallback: () => T): Promise<T> => {
-    if (link.isAway()) return fallback();
-    try {
-      return await shared();
-    } catch {
-      // The link has noticed, logged it and gone away.
-      return fallback();
-    }
-  };
   return {
-    get: (key) =>
-      either(
-        () => store.get(key),
-        () => local.get(key),
-      ),
-    increment: (key) =>
-      either(
-        () => increment(key),
-        () => local.increment(key),
-      ),
+    async increment(key) {
+      if (link.isAway()) return local.increment(key);
+      try {
+        return await increment(key);
+      } catch {
+        // The link has noticed, logged it and gone away.
+        return local.increment(key);
+      }
+    },
   };
 }

@@ -93,7 +93,7 @@ describe('the audit log', () => {
   });
 
   it('stays short under a flood, and counts all of it', async () => {
-    await start({ audit: { eventsPerSecond: 10 } });
+    await start({ sections: { audit: { eventsPerSecond: 10 } } });
     const flood = Array.from({ length: 300 }, (_, index) =>
       call(`${gateway.url}/api/x`, { headers: { 'x-forwarded-for': `198.51.100.${index % 250}` } }),
     );

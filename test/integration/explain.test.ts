@@ -129,7 +129,7 @@ describe('explaining', () => {
   );
 
   it('keeps so many a second, and a quarter of them for one client', async () => {
-    await start({ explain: { entriesPerSecond: 8 } });
+    await start({ sections: { explain: { entriesPerSecond: 8 } } });
     const flood = await Promise.all(Array.from({ length: 60 }, () => call(`${gateway.url}/api/crm/x`)));
     expect(flood.every(({ status }) => status === 401)).toBe(true);
     const refused = await call(`${gateway.url}/api/crm/x`, { headers: from('203.0.113.9') });

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cp, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
 import { call } from '../support/call.ts';
 import { anonymous, documentedCommands, idsIn, settled, withOutputs } from '../support/console-blocks.ts';
 import { freePort } from '../support/free-port.ts';
@@ -24,8 +25,8 @@ let redis: TestRedis;
 let gateway: OperatorCommand;
 beforeAll(async () => {
   redis = await startRedis();
-  gateway = await operatorCommand({ redisPort: redis.port, file: '' });
-  await cp(join(root, 'gateway.yaml'), join(gateway.folder, 'gateway.yaml'));
+  const shipped = readFileSync(join(root, 'gateway.yaml'), 'utf8');
+  gateway = await operatorCommand({ redisPort: redis.port, file: `${shipped}\n${stringify(sections)}` });
   await refuseSome();
 });
 afterAll(async () => {
@@ -33,11 +34,18 @@ afterAll(async () => {
   await redis.stop();
 });
 
+/** Such as an operator would have. */
+const sections = {
+  plans: { free: { limit: 100, windowMs: 900_000 }, premium: { limit: 1000, windowMs: 900_000 } },
+  defaultPlan: 'free',
+};
+
 /** What the page asks about. */
 async function refuseSome(): Promise<void> {
   const routes = [{ path: '/api/v1/crm/*', upstream: 'crm', roles: ['manager'] }];
   const upstreams = { crm: await freePort() };
-  const worker = await startGateway({ upstreams, routes, redisPort: redis.port, env: { USER_RATE_LIMIT_MAX: '1000' } });
+  const env = { USER_RATE_LIMIT_MAX: '1000', RATE_LIMIT_MAX_REQUESTS: '100' };
+  const worker = await startGateway({ upstreams, routes, sections, redisPort: redis.port, env });
   const url = `${worker.url}/api/v1/crm/companies`;
   await call(url, { headers: { 'x-forwarded-for': '203.0.113.9' } });
   const headers = { ...bearer(tokenFor({ sub: 'ada', tenantId: 'acme' })), 'x-request-id': REQUEST_ID };

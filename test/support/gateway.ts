@@ -42,8 +42,8 @@ interface GatewayOptions {
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
-  readonly explain?: Record<string, unknown>;
-  readonly audit?: Record<string, unknown>;
+  /** Further sections of `gateway.yaml`. */
+  readonly sections?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -58,15 +58,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     name,
     typeof upstream === 'number' ? { url: `http://127.0.0.1:${upstream}` } : upstream,
   ]);
-  const { server, identity, websockets, explain, audit } = options;
+  const { server, identity, websockets } = options;
   const file = {
     upstreams: Object.fromEntries(upstreams),
     routes: options.routes ?? names.flatMap(defaultRoutes),
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
-    ...(explain === undefined ? {} : { explain }),
-    ...(audit === undefined ? {} : { audit }),
+    ...options.sections,
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {

@@ -19,10 +19,10 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
-/** Starts a Redis on a free port, without persistence. */
-export async function startRedis(): Promise<TestRedis> {
+/** Starts a Redis on a free port, without persistence. @param args further options, such as `--cluster-enabled yes` */
+export async function startRedis(...args: string[]): Promise<TestRedis> {
   const port = await freePort();
-  let child = await launch(port);
+  let child = await launchRedis(port, args);
   const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 50 });
   client.on('error', () => undefined);
   await client.connect();
@@ -37,7 +37,7 @@ export async function startRedis(): Promise<TestRedis> {
     kill,
     async restart() {
       await kill();
-      child = await launch(port);
+      child = await launchRedis(port, args);
     },
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
@@ -48,9 +48,11 @@ export async function startRedis(): Promise<TestRedis> {
   };
 }
 
-async function launch(port: number): Promise<ChildProcess> {
+/** Starts the process alone. @param args `[file, '--sentinel']` makes it a Sentinel */
+export async function launchRedis(port: number, args: readonly string[] = []): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
-  const child = spawn('redis-server', options, { stdio: 'ignore' });
+  const all = args.includes('--sentinel') ? args : [...options, ...args];
+  const child = spawn('redis-server', all, { stdio: 'ignore' });
   for (let attempt = 0; attempt < 200; attempt++) {
     if (await accepts(port)) return child;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -23,16 +23,31 @@ describe('localCounter', () => {
     expect(counter.increment('a')).toEqual({ totalHits: 2, resetTime: new Date(6000) });
     expect(counter.increment('b')).toEqual({ totalHits: 1, resetTime: new Date(6900) });
     time.ms = 6000;
-    expect(counter.get('a')).toBeUndefined();
     expect(counter.increment('a')).toEqual({ totalHits: 1, resetTime: new Date(7000) });
   });
 
-  it('looks without counting', () => {
+  it('previews without counting', () => {
     const { counter } = counting();
-    expect(counter.get('a')).toBeUndefined();
+    expect(counter.preview('a').totalHits).toBe(1);
     counter.increment('a');
-    expect(counter.get('a')?.totalHits).toBe(1);
-    expect(counter.get('a')?.totalHits).toBe(1);
+    expect(counter.preview('a').totalHits).toBe(2);
+    expect(counter.preview('a', { weight: 5 }).totalHits).toBe(6);
+  });
+
+  it('goes on from what Redis last said, each hit as one per worker', () => {
+    const { time, counter } = counting({ share: 2 });
+    counter.learn('a', { totalHits: 90, resetAtMs: 7000 });
+    expect(counter.increment('a')).toEqual({ totalHits: 92, resetTime: new Date(7000) });
+    counter.learn('a', { totalHits: 95, resetAtMs: 7000 });
+    expect(counter.increment('a').totalHits).toBe(97);
+    time.ms = 7000;
+    expect(counter.increment('a')).toEqual({ totalHits: 1, resetTime: new Date(8000) });
+  });
+
+  it('owes nobody more than there is when something is given back', () => {
+    const { counter } = counting();
+    counter.increment('a', { weight: -1 });
+    expect(counter.increment('a').totalHits).toBe(1);
   });
 
   it.each([
@@ -55,8 +70,8 @@ describe('localCounter', () => {
     for (let index = 0; index < 49_998; index++) counter.increment(`stranger-${index}`);
     counter.increment('kept');
     counter.increment('one too many');
-    expect(counter.get('forgotten')).toBeUndefined();
-    expect(counter.get('kept')?.totalHits).toBe(2);
-    expect(counter.get('stranger-49997')?.totalHits).toBe(1);
+    expect(counter.preview('forgotten').totalHits).toBe(1);
+    expect(counter.preview('kept').totalHits).toBe(3);
+    expect(counter.preview('stranger-49997').totalHits).toBe(2);
   });
 });

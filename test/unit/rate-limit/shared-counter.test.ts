@@ -36,7 +36,6 @@ describe('sharedCounter', () => {
     const counter = counterWith(link);
     await counter.increment('a');
     expect(await counter.increment('a')).toEqual({ totalHits: 4, resetTime: new Date(1000) });
-    expect(await counter.get('a')).toEqual({ totalHits: 4, resetTime: new Date(1000) });
     expect(sent).toEqual([]);
   });
 
@@ -44,10 +43,9 @@ describe('sharedCounter', () => {
     const { link } = linkTo(() => Promise.reject(new Error('READONLY')));
     const counter = counterWith(link);
     expect((await counter.increment('a')).totalHits).toBe(1);
-    expect((await counter.get('a'))?.totalHits).toBe(1);
   });
 
-  it('loads its scripts anew each time Redis comes back, also after a load that failed', async () => {
+  it('loads its script anew each time Redis comes back, also after a load that failed', async () => {
     let load: () => Promise<unknown> = () => Promise.reject(new Error('LOADING'));
     const { link, comeBack } = linkTo((command) => (command === 'SCRIPT' ? load() : Promise.resolve([7, 500])));
     const counter = counterWith(link);
@@ -56,6 +54,5 @@ describe('sharedCounter', () => {
     load = () => Promise.resolve('sha');
     await comeBack();
     expect((await counter.increment('a')).totalHits).toBe(7);
-    expect((await counter.get('a'))?.totalHits).toBe(7);
   });
 });

@@ -7,6 +7,8 @@ const route = (path: string): RouteSettings => ({
   upstream: 'crm',
   methods: ['GET'],
   auth: 'required',
+  limits: [],
+  weight: 1,
   countLoginFailures: false,
   maxBodyBytes: 1,
 });

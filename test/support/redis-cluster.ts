@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+import { startRedis, type TestRedis } from './redis-server.ts';
+import { until } from './until.ts';
+
+const SLOTS = 16_384;
+const PRIMARIES = 3;
+
+/** A real Redis Cluster of three primaries, each with a replica. */
+export interface TestCluster {
+  /** Primaries first, as they began. */
+  readonly nodes: readonly TestRedis[];
+  /** What the gateway is told of it. */
+  readonly env: { readonly REDIS_CLUSTER_NODES: string };
+  /** Empties all primaries. */
+  flush(): Promise<void>;
+  /** All keys of all primaries. */
+  keys(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** Starts one on free ports. A primary that is gone for a second is replaced. */
+export async function startRedisCluster(): Promise<TestCluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'psa-cluster-'));
+  const nodes: TestRedis[] = [];
+  const busPorts: number[] = [];
+  for (let index = 0; index < 2 * PRIMARIES; index++) {
+    // The default, 10,000 above the port, is where outgoing connections come from.
+    const busPort = await freePort();
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', join(folder, `${index}.conf`)];
+    const timing = [
+      '--cluster-node-timeout',
+      '1000',
+      '--cluster-port',
+      String(busPort),
+      '--repl-diskless-sync-delay',
+      '0',
+    ];
+    nodes.push(await startRedis(...cluster, ...timing));
+    busPorts.push(busPort);
+  }
+  await joinNodes(nodes, busPorts);
+  return {
+    nodes,
+    env: { REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(',') },
+    async flush() {
+      await Promise.all(nodes.map(({ client }) => client.flushall().catch(() => undefined)));
+    },
+    async keys() {
+      const all = await Promise.all(nodes.map(({ client }) => client.keys('*').catch(() => [])));
+      return [...new Set(all.flat())];
+    },
+    async stop() {
+      await Promise.all(nodes.map((node) => node.stop()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function joinNodes(nodes: readonly TestRedis[], busPorts: readonly number[]): Promise<void> {
+  const primaries = nodes.slice(0, PRIMARIES);
+  const edge = (index: number) => Math.round((SLOTS * index) / PRIMARIES);
+  for (const [index, { client }] of nodes.entries()) await client.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+  for (const [index, { client }] of primaries.entries()) {
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', edge(index), edge(index + 1) - 1);
+  }
+  const [first, ...others] = nodes;
+  for (const [index, { port }] of others.entries()) {
+    await first?.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[index + 1] ?? 0);
+  }
+  await until('all nodes to know each other', () =>
+    all(nodes, 'CLUSTER NODES', (text) => lines(text) === nodes.length),
+  );
+  const ids = await Promise.all(primaries.map(({ client }) => client.call('CLUSTER', 'MYID')));
+  for (const [index, { client }] of nodes.slice(PRIMARIES).entries()) {
+    await client.call('CLUSTER', 'REPLICATE', String(ids[index]));
+  }
+  const isDone = (text: string) => text.includes('cluster_state:ok');
+  await until('the cluster to be complete', () => all(nodes, 'CLUSTER INFO', isDone), { withinMs: 20_000 });
+  const isFollowing = (text: string) => text.includes('master_link_status:up');
+  const replicas = nodes.slice(PRIMARIES);
+  await until('the replicas to follow', () => all(replicas, 'INFO replication', isFollowing), { withinMs: 20_000 });
+}
+
+const lines = (text: string) => text.trim().split('\n').length;
+
+async function all(nodes: readonly TestRedis[], command: string, holds: (answer: string) => boolean): Promise<boolean> {
+  const [name = '', ...args] = command.split(' ');
+  const answers = await Promise.all(nodes.map(({ client }) => client.call(name, ...args)));
+  return answers.every((answer) => holds(String(answer)));
+}
