@@ -24,8 +24,8 @@ export interface Deed {
   readonly target?: string | undefined;
 }
 
-/** A Redis that is only slow answers by then; and an operator is not kept waiting for 3 s. */
-const CONNECT_PATIENCE_MS = 2500;
+/** A Redis that takes longer is one that no worker waits for either; and with the process an operator waits for 3 s at most. */
+const CONNECT_PATIENCE_MS = 1500;
 
 interface FleetOptions<T> {
   readonly surroundings: Surroundings;
