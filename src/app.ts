@@ -6,6 +6,7 @@ import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
 import { explainRefusals, keepAuditLog } from './assembly/keep-records.ts';
+import { operatorState } from './assembly/operator-state.ts';
 import { authenticate, validCallerOf } from './auth/authenticate.ts';
 import { authorize } from './auth/authorize.ts';
 import { bearerToken } from './auth/bearer-token.ts';
@@ -34,10 +35,13 @@ import { beginLogin } from './rate-limit/begin-login.ts';
 import { denyAddresses } from './rate-limit/deny-addresses.ts';
 import { limitLoginFailures } from './rate-limit/limit-login-failures.ts';
 import { limitRate } from './rate-limit/limit-rate.ts';
+import { refuseRevoked } from './revocation/refuse-revoked.ts';
 import { checkRequest } from './route/check-request.ts';
 import { matchRoute, routeFinder } from './route/match-route.ts';
 import { normalisePath } from './route/normalise-path.ts';
 import { requireRoute } from './route/require-route.ts';
+import { findTenant } from './tenants/find-tenant.ts';
+import { refuseSuspended } from './tenants/refuse-suspended.ts';
 import { callUpstream } from './upstream/call-upstream.ts';
 import { checkHandshake } from './websocket/check-handshake.ts';
 import { isHandshakeOf } from './websocket/is-handshake.ts';
@@ -65,10 +69,13 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { logger, time, config } = options;
   const { gateway, settings } = config;
-  const sockets = webSockets({ limits: gateway.websockets, clock: time.clock });
+  const callerOfClaims = callerFromClaims(gateway.identity.headers);
+  const operator = operatorState(options, { callerOfClaims });
+  const sockets = webSockets({ limits: gateway.websockets, isRefused: operator.isRefused, clock: time.clock });
+  operator.state.onChange(sockets.closeRefused);
   const upstreams = connectUpstreams(options, { ...sockets, isLate: () => door.isLate() });
   const counting = countersOf(options);
-  const health = healthSources(options, upstreams);
+  const health = healthSources(options, { ...upstreams, operator: operator.state });
   const docs = describeApi(options);
   const metrics = openMetrics({
     ...health.sources,
@@ -92,13 +99,16 @@ export function createApp(options: AppOptions): App {
       audience: settings.JWT_AUDIENCE,
       now: time.now,
     }),
-    toCaller: callerFromClaims(gateway.identity.headers),
+    toCaller: callerOfClaims,
     now: time.now,
   });
   // Another kind of credential is one more reader, before the tokens.
-  const readers = [bearerToken({ callerOfToken })];
-  const isAdmin = async (req: express.Request) =>
-    (await validCallerOf(req, readers))?.roles.includes(gateway.identity.adminRole) === true;
+  const readers = [operator.apiKey, bearerToken({ callerOfToken })];
+  const isAdmin = async (req: express.Request) => {
+    const caller = await validCallerOf(req, readers);
+    if (caller === undefined || operator.revocations.isRevoked(caller)) return false;
+    return caller.roles.includes(gateway.identity.adminRole);
+  };
 
   const app = express();
   app.disable('x-powered-by');
@@ -141,6 +151,10 @@ export function createApp(options: AppOptions): App {
   app.use(denyAddresses(gateway.addresses.deny));
   // Before the limits: a valid token decides which limit counts.
   app.use(authenticate({ readers }));
+  // Before whatever believes in the caller.
+  app.use(refuseRevoked(operator.revocations));
+  // Before the limits: they depend on the tenant's plan.
+  app.use(findTenant(operator));
   // Before the limits: they count a login by its account too, which stands in its body.
   app.use(beginLogin(gateway.logins));
   // Before every refusal below, so that guessing paths and tokens is counted.
@@ -150,6 +164,7 @@ export function createApp(options: AppOptions): App {
   app.use(answerExplain({ link: options.redis }));
   app.use(requireRoute());
   app.use(authorize());
+  app.use(refuseSuspended());
   // Behind every check of an ordinary request, which a handshake is until it is answered.
   app.use(checkHandshake({ origins: settings.ALLOWED_ORIGINS }));
   app.use(limitWebSockets({ websockets: sockets, keyOfAddress: addressKey }));
@@ -162,6 +177,7 @@ export function createApp(options: AppOptions): App {
     docs.close();
     sockets.cut();
     await audit.close();
+    await operator.close();
     await upstreams.close();
   };
   return {

@@ -21,14 +21,19 @@ export interface Client {
 /** What a caller has proved its identity with, as far as revocation and limits look at it. */
 export type Credential =
   | { readonly kind: 'token'; readonly jti: string | undefined; readonly issuedAtSeconds: number | undefined }
-  | { readonly kind: 'api_key'; readonly keyId: string };
+  | {
+      readonly kind: 'api_key';
+      readonly keyId: string;
+      /** Names of the policies that limit this key besides those of its route. */
+      readonly limits?: readonly string[] | undefined;
+    };
 
 /** The tenant of a caller, as the operator keeps it. */
 export interface Tenant {
   readonly id: string;
   readonly status: 'active' | 'suspended';
-  /** A name among the plans of `gateway.yaml`. */
-  readonly plan: string;
+  /** A name among the plans of `gateway.yaml`; undefined for the default one. */
+  readonly plan: string | undefined;
 }
 
 /** Who is calling, from a verified token or an API key. */
@@ -99,6 +104,7 @@ export const webSocketEnds = [
   'idle',
   'unanswered_ping',
   'protocol_error',
+  'revoked',
   'draining',
 ] as const;
 export type WebSocketEnd = (typeof webSocketEnds)[number];

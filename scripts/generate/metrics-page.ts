@@ -49,6 +49,7 @@ function snapshotOfNothing(): Promise<Snapshot> {
   const sources = {
     breakers: () => ({}),
     instances: () => ({}),
+    sharedState: () => ({ ageSeconds: 0, records: {} }),
     isRedisAway: () => false,
     isReady: () => true,
     lostLogLines: () => 0,

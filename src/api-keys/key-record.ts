@@ -27,5 +27,5 @@ export const keyTable: TableDefinition<KeyRecord> = { name: 'api-keys', maxRecor
 
 /** When a key was last used, in milliseconds since 1970: a key of Redis that goes by itself when it is long ago. */
 export function lastUseKey(id: string): string {
-  return `{psa:state}:api-key-used:${id}`;
+  return `psa:{state}:api-key-used:${id}`;
 }

@@ -1,17 +1,19 @@
 import { workerDetails } from '../health/worker-details.ts';
+import type { SharedState } from '../shared-state/shared-state.ts';
 import type { AppOptions } from './app-options.ts';
 import type { connectUpstreams } from './connect-upstreams.ts';
 
 /** What health answers and metrics ask. */
 export function healthSources(
   { config, redis, logger, worker, isReady, memory, time }: AppOptions,
-  { breakers, instances }: ReturnType<typeof connectUpstreams>,
+  { breakers, instances, operator }: ReturnType<typeof connectUpstreams> & { operator: SharedState },
 ) {
   const startedAt = time.clock();
   const common = {
     isReady,
     isRedisAway: redis.isAway,
     areLogsFailing: logger.isFailing,
+    sharedState: operator.report,
     breakers,
     instances,
     uptimeSeconds: () => (time.clock() - startedAt) / 1000,

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import jwt from 'jsonwebtoken';
+import { ConfigError } from '../config/config-error.ts';
+import { loadConfig } from '../config/load-config.ts';
 import { type RevocationStore, revocationStore } from '../revocation/revocation-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
@@ -16,11 +18,8 @@ Examples:
   $ npx gateway revoke token < token.txt
   $ npx gateway revoke list`;
 
-/**
- * Revocations are kept as long as the longest-lived token that gateway.yaml may allow. So revoking needs nothing of that
- * file, and works while it is broken.
- */
-const LONGEST_TOKEN_LIFE_SECONDS = 366 * 86_400;
+/** The longest life of a token that gateway.yaml may allow: nothing revoked comes back, whatever stands there. */
+const LONGEST_LIFE_SECONDS = 366 * 86_400;
 
 /** `gateway revoke`. */
 export function addRevoke(program: Command, cli: Cli): void {
@@ -91,8 +90,18 @@ function withStore<T>(
   { cli, deed }: { readonly cli: Cli; readonly deed: Deed },
   work: (store: RevocationStore) => Promise<T>,
 ): Promise<T> {
-  const options = { now: cli.now, longestTokenLifeSeconds: LONGEST_TOKEN_LIFE_SECONDS };
+  const options = { now: cli.now, longestTokenLifeSeconds: longestLifeSeconds(cli) };
   return withFleet({ surroundings: cli, deed: () => deed }, ({ command }) =>
     work(revocationStore({ command, ...options })),
   );
+}
+
+/** Revoking must work while gateway.yaml is broken. */
+function longestLifeSeconds(cli: Cli): number {
+  try {
+    return loadConfig(cli).gateway.revocation.longestTokenLifeSeconds;
+  } catch (error) {
+    if (error instanceof ConfigError) return LONGEST_LIFE_SECONDS;
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limitSections, limitsOfRoute } from './limit-schema.ts';
 import { audit, explain } from './operator-schema.ts';
 import { redisSettings } from './redis-schema.ts';
+import { revocation } from './revocation-schema.ts';
 import { listOf, oneOf, parseHttpOrigin, parseProxyRange, setting, text, wholeNumber } from './setting-kinds.ts';
 import { METHODS, milliseconds, timeout, upstream } from './upstream-schema.ts';
 import { websocket, websockets } from './websocket-schema.ts';
@@ -187,6 +188,7 @@ const identity = z
 export const gatewayFileSchema = z.strictObject({
   server: server.describe('Bounds of the public listener.'),
   identity: identity.describe('How a token becomes identity headers.'),
+  revocation: revocation.describe('How long a revocation must last, and what counts while none is known.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
   explain: explain.describe('What refusals leave for those who ask why.'),
   audit: audit.describe('The record of security events.'),

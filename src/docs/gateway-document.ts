@@ -33,6 +33,7 @@ export function gatewayDocument({ title, version, services, routes }: GatewayDoc
     bearerFormat: 'JWT',
     description: 'The token that login gives.',
   };
+  const apiKeyAuth = { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'For programs: `psa_…`.' };
   return {
     openapi: '3.1.0',
     info: { title, version, description: introduction(routes) },
@@ -42,7 +43,10 @@ export function gatewayDocument({ title, version, services, routes }: GatewayDoc
     ],
     // Two services may serve different methods of one path.
     paths: twoLevels([...parts.map(({ paths }) => paths), ownPaths]),
-    components: { ...twoLevels([...parts.map(({ components }) => components), own]), securitySchemes: { bearerAuth } },
+    components: {
+      ...twoLevels([...parts.map(({ components }) => components), own]),
+      securitySchemes: { bearerAuth, apiKeyAuth },
+    },
   };
 }
 
@@ -52,6 +56,7 @@ function introduction(routes: readonly RouteSettings[]): string {
   return [
     'Everything that this gateway serves: the services behind it, and its own endpoints.\n',
     ...(login === undefined ? [] : [logIn]),
+    '- **API key**: programs send `X-API-Key` instead of a token; whoever runs this API issues them.',
     '- **Limits**: `RateLimit-Policy` and `RateLimit` tell what is left; a 429 carries `Retry-After`.',
     '- **Errors** of the gateway are `application/problem+json` with a `reason`, which also stands in `X-Gateway-Reason`. An error without that header is the service\u2019s own.',
   ].join('\n');

@@ -69,7 +69,7 @@ export const ownPaths: Readonly<Record<string, JsonObject>> = {
       404: { description: 'Neither from this machine nor with the token of an administrator.' },
       503: answer('Can not serve.', detailed),
     },
-    [{}, { bearerAuth: [] }],
+    [{}, { bearerAuth: [] }, { apiKeyAuth: [] }],
   ),
   '/api/v1/_explain/{requestId}': explainEndpoint(),
   '/api-docs.json': endpoint('This document', { 200: answer('OpenAPI 3.1.', open) }),

@@ -32,7 +32,7 @@ export function publicOperation(source: JsonObject, surroundings: OperationSurro
     ...(summary === undefined ? {} : { summary: copies.copy(summary) }),
     ...(description === '' ? {} : { description: copies.copy(description) }),
     ...(source.deprecated === true ? { deprecated: true } : {}),
-    security: route.auth === 'required' ? [{ bearerAuth: [] }] : [],
+    security: route.auth === 'required' ? [{ bearerAuth: [] }, { apiKeyAuth: [] }] : [],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(isObject(source.requestBody) ? { requestBody: copies.copy(source.requestBody) } : {}),
     responses: withGatewayAnswers(responsesOf(source, surroundings), route),

@@ -15,6 +15,8 @@ export interface HealthSources {
   readonly isReady: () => boolean;
   readonly isRedisAway: () => boolean;
   readonly areLogsFailing: () => boolean;
+  /** How well this worker knows what the operator keeps in Redis. */
+  readonly sharedState: () => { readonly state: string };
   readonly breakers: () => Readonly<Record<string, { readonly state: string }>>;
   /** Of each upstream that has a breaker. */
   readonly instances: () => Readonly<Record<string, readonly { readonly state: string }[]>>;
@@ -36,17 +38,18 @@ export interface HealthReport {
 
 /**
  * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
- * on record, and an open breaker, or a service without a healthy instance, is one service.
+ * on record, revocations, API keys and tenants may be older than they should, and an open breaker, or a service without a healthy instance, is one service.
  */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
   const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
+  const sharedState: DependencyReport = { status: sources.sharedState().state === 'fresh' ? 'up' : 'down' };
   const instances = sources.instances();
   const upstreams = Object.entries(sources.breakers()).map(([name, { state }]): [string, DependencyReport] => {
     const isServed = instances[name]?.some((instance) => instance.state === 'healthy') !== false;
     return [name, { status: isServed && state === 'CLOSED' ? 'up' : 'down', breaker: state }];
   });
-  const dependencies = { redis, logs, ...Object.fromEntries(upstreams) };
+  const dependencies = { redis, logs, sharedState, ...Object.fromEntries(upstreams) };
   return {
     status: statusOf(sources.isReady(), Object.values(dependencies)),
     service: sources.service,

@@ -8,6 +8,8 @@ export interface WorkerDetails {
   /** Seconds. */
   readonly uptime: number;
   readonly redis: { readonly status: 'up' | 'down' };
+  /** How well it knows revocations, API keys and tenants, and how many of each there are. */
+  readonly sharedState: object;
   /** Bytes. */
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly external: number };
   /** Milliseconds, since the last look. */
@@ -24,6 +26,7 @@ interface WorkerDetailsSources {
   readonly isRedisAway: () => boolean;
   readonly uptimeSeconds: () => number;
   readonly memory: () => { rss: number; heapUsed: number; external: number };
+  readonly sharedState: () => object;
   readonly breakers: () => Readonly<Record<string, object>>;
   readonly instances: () => Readonly<Record<string, readonly object[]>>;
 }
@@ -50,6 +53,7 @@ export function workerDetails(sources: WorkerDetailsSources): () => WorkerDetail
       isReady: sources.isReady(),
       uptime: Math.round(sources.uptimeSeconds()),
       redis: { status: sources.isRedisAway() ? 'down' : 'up' },
+      sharedState: sources.sharedState(),
       memory: { rss, heapUsed, external },
       eventLoopDelay,
       circuitBreakers: sources.breakers(),

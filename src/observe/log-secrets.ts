@@ -6,22 +6,22 @@ const SECRET_NAME =
 const SHORT_SECRET_NAME = /(?:^|[^a-z])(?:pin|sig|sid)(?:$|[^a-z])/i;
 
 /** Values that are secrets whatever their name is: tokens, and URLs with a password. */
-const SECRET_VALUE = /eyJ[\w.-]{10}|\/\/[^/@]*@|\b(?:bearer|basic)[ +]/i;
+const SECRET_VALUE = /eyJ[\w.-]{10}|psa_[0-9a-f]{16}_|\/\/[^/@]*@|\b(?:bearer|basic|apikey)[ +]/i;
 
 /** A delimiter, a name and, after `=`, everything up to the next `&`. Matches follow each other, so the time is linear. */
 const PIECE = /[?&;#/]?[^?&;#/=]*(?:=[^&]*)?/g;
 
 /** Most targets have nothing that could be a parameter, a token or a password. */
-const NEEDS_A_LOOK = /[=%@]|eyJ/;
+const NEEDS_A_LOOK = /[=%@]|eyJ|psa_/;
 
-/** A JWT, or as much as there is of one: base64url of `{"`. */
-const JWT = /eyJ[\w.%-]{10,}/g;
+/** A JWT, or as much as there is of one: base64url of `{"`; or an API key. */
+const TOKEN = /eyJ[\w.%-]{10,}|psa_[0-9a-f]{16}_[\w%-]*/g;
 
 /** The name and password of a URL. */
 const USER_INFO = /\/\/[^/@\s"]*@/g;
 
 /** Some services put a credential into a message of their own. */
-const CREDENTIALS = /\b(Bearer|Basic|Negotiate|Digest) +[\w.~+/=-]{6,}/gi;
+const CREDENTIALS = /\b(Bearer|Basic|Negotiate|Digest|ApiKey) +[\w.~+/=-]{6,}/gi;
 const COOKIES = /(cookie: *)[^\r\n"]+/gi;
 const ASSIGNMENT = /((?:token|passw|secret|api.?key|signature)[\w-]{0,32}\\?["']?[=:] *\\?["']?)[^&\s"'\\,;]+/gi;
 
@@ -35,13 +35,13 @@ export function masked(target: string): string {
   const text = target.length > MAX_TARGET_LENGTH ? `${target.slice(0, MAX_TARGET_LENGTH)}…` : target;
   if (!NEEDS_A_LOOK.test(text)) return text;
   if (!text.includes('%') && !isSecretName(text) && !SECRET_VALUE.test(text)) return text;
-  return text.replace(JWT, '***').replace(USER_INFO, '//***@').replace(PIECE, maskedPiece);
+  return text.replace(TOKEN, '***').replace(USER_INFO, '//***@').replace(PIECE, maskedPiece);
 }
 
 /** A text of unknown origin, such as the message of an error, without what looks like a secret. */
 export function scrubbed(text: string): string {
   return text
-    .replace(JWT, '***')
+    .replace(TOKEN, '***')
     .replace(USER_INFO, '//***@')
     .replace(CREDENTIALS, '$1 ***')
     .replace(COOKIES, '$1***')

@@ -90,7 +90,7 @@ export const metricDefinitions = {
   },
   webSocketsEnded: {
     name: 'gateway_websockets_ended_total',
-    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error or draining.',
+    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error, revoked (its caller may no longer call) or draining.',
     labelNames: ['end'],
   },
   redisUp: {
@@ -98,6 +98,18 @@ export const metricDefinitions = {
     help: '1 if every worker can use Redis; 0 if at least one counts by itself.',
     labelNames: [],
     aggregator: 'min',
+  },
+  sharedStateAge: {
+    name: 'gateway_shared_state_age_seconds',
+    help: 'How long ago the worker that knows least was last told of revocations, API keys and tenants; since its start if it never was.',
+    labelNames: [],
+    aggregator: 'max',
+  },
+  sharedStateRecords: {
+    name: 'gateway_shared_state_records',
+    help: 'Records that each worker holds: revocations, api-keys, tenants.',
+    labelNames: ['table'],
+    aggregator: 'max',
   },
   workers: {
     name: 'gateway_workers',
@@ -137,6 +149,10 @@ export interface MetricSources {
   /** The names of limits that the configuration adds. */
   readonly limits?: readonly string[];
   readonly isRedisAway: () => boolean;
+  readonly sharedState: () => {
+    readonly ageSeconds: number;
+    readonly records: Readonly<Record<string, number>>;
+  };
   readonly isReady: () => boolean;
   readonly lostLogLines: () => number;
   readonly openWebSockets: () => number;
@@ -258,6 +274,20 @@ function lookWhenAsked(sources: MetricSources, registers: Registry[]): void {
     registers,
     collect() {
       this.set(sources.isRedisAway() ? 0 : 1);
+    },
+  });
+  new Gauge({
+    ...define.sharedStateAge,
+    registers,
+    collect() {
+      this.set(sources.sharedState().ageSeconds);
+    },
+  });
+  new Gauge({
+    ...define.sharedStateRecords,
+    registers,
+    collect() {
+      for (const [table, count] of Object.entries(sources.sharedState().records)) this.set({ table }, count);
     },
   });
   new Gauge({

@@ -57,6 +57,7 @@ export const catalog = {
   token_revoked: client(401, 'Token revoked', 'The token has been revoked; log in again.'),
   jwks_unavailable: gateway(503, 'Keys unavailable', 'The keys that verify this token can not be fetched now.'),
   scope_missing: client(403, 'Not allowed', 'The token is valid, but its owner may not do this.'),
+  tenant_suspended: client(403, 'Tenant suspended', 'The tenant of this caller is suspended; ask who runs this API.'),
   ip_denied: client(403, 'Address denied', 'Requests from this address are refused.'),
 
   rate_limited_ip: client(429, 'Too many requests', 'Too many requests without a valid token from this address.'),

@@ -27,6 +27,7 @@ const BY_REASON: Readonly<Partial<Record<Reason, string>>> = {
     'Log in again. If new tokens fail too, the issuer signs with a key that the gateway was not given.',
   token_claims_invalid: 'Get a token that was issued for this API; `detail` names the claim that does not fit.',
   token_revoked: 'Log in again: tokens that were issued before the revocation stay refused.',
+  tenant_suspended: 'Ask the operator of the gateway: the whole tenant is suspended, so no other token helps.',
   ip_denied: 'Come from another network, or ask the operator to allow this address.',
   rate_limited_ip: 'Wait for the seconds of `Retry-After`, or log in: requests with a valid token do not count here.',
   rate_limited_auth_failures: 'Wait for the seconds of `Retry-After`; the right password does not shorten it.',

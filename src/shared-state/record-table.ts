@@ -39,7 +39,8 @@ export interface Write<T> extends StoredRecord<T> {
 /** Somebody else may have changed it in between. */
 const MAX_ATTEMPTS = 5;
 
-const SCAN_COUNT = '1000';
+/** Reading so many takes a worker a few milliseconds, in which nothing else is served. */
+const SCAN_COUNT = '250';
 
 /** A worker that has missed more than so many changes reads everything again. */
 const MAX_CHANGES = '10000';
@@ -47,7 +48,8 @@ const MAX_CHANGES = '10000';
 /**
  * Writes records and tells of them, all or nothing as Redis runs it. First it removes what has expired, a minute late
  * for the sake of clocks that differ: whoever adds records cleans up, so the table can't grow with what is over.
- * ARGV: table, most records, most changes; then for each record id, basis, revision, expiry, text.
+ * ARGV: table, most records, most changes; then for each record id, basis, revision, expiry, text. Returns how many were
+ * written, -1 if there was no room: an error would count as a failure of Redis.
  */
 const WRITE = `
 local time = redis.call('TIME')
@@ -63,7 +65,7 @@ for i = 4, #ARGV, 5 do
   local old = stored and tonumber(string.match(stored, '"revision":(%d+)')) or 0
   if (basis ~= '' and old == tonumber(basis)) or (basis == '' and old < tonumber(revision)) then
     if not stored and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[2]) then
-      return redis.error_reply('FULL the table ' .. ARGV[1] .. ' holds ' .. ARGV[2] .. ' records, which is all it may')
+      return -1
     end
     redis.call('HSET', KEYS[1], id, text)
     if expiry == '' then redis.call('ZREM', KEYS[2], id) else redis.call('ZADD', KEYS[2], expiry, id) end
@@ -101,14 +103,17 @@ export function recordTable<T>(
         const { value, expiresAtMs } = changed;
         const basis = old?.revision ?? 0;
         const record = { id, basis, revision: Math.max(now(), basis + 1), expiresAtMs, value };
-        if ((await writeRecords(definition, { command, writes: [record] })) === 1) return value;
+        const written = await writeRecords(definition, { command, writes: [record] });
+        if (written === 1) return value;
+        if (written === -1)
+          throw new Error(`${definition.name} holds ${definition.maxRecords} records, all that it may`);
       }
       throw new Error(`the record ${id} of ${definition.name} is being changed by others; try again`);
     },
   };
 }
 
-/** Writes records in one go, and returns how many of them were new to Redis. */
+/** Writes records in one go. Returns how many of them were new to Redis, -1 if there was no room for all. */
 export async function writeRecords<T>(
   definition: TableDefinition<T>,
   { command, writes }: { command: SendCommand; writes: readonly Write<T>[] },

@@ -23,8 +23,8 @@ export interface StoredRecord<T> {
 /** What a link to Redis must be able to do: send one command, all texts. */
 export type SendCommand = (...args: [string, ...string[]]) => Promise<unknown>;
 
-/** One hash tag for all, so that a script may touch several of them in a Cluster. */
-const PREFIX = '{psa:state}:';
+/** Like all keys of the gateway for Redis's access rules, and with one hash tag, so that in a Cluster a script may touch several. */
+const PREFIX = 'psa:{state}:';
 
 /** The stream of all changes, by which workers learn what to read again. */
 export const CHANGES_KEY = `${PREFIX}changes`;

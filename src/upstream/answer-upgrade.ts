@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RouteSettings } from '../config/schema.ts';
-import { contextOf, upgradeOf, type WebSocketEnd } from '../context.ts';
+import { type Caller, contextOf, upgradeOf, type WebSocketEnd } from '../context.ts';
 import { writeAnswerHead } from './answer-headers.ts';
 
 /** What an upstream needs to know of WebSockets. */
@@ -12,6 +12,7 @@ export interface WebSocketPart {
   open(opening: {
     readonly client: Duplex;
     readonly upstream: Duplex;
+    readonly caller: Caller | undefined;
     readonly settings: NonNullable<RouteSettings['websocket']>;
     readonly onEnd: (reason: WebSocketEnd) => void;
   }): void;
@@ -49,6 +50,7 @@ export function answerUpgrade(req: IncomingMessage, res: ServerResponse, answer:
   webSockets.open({
     client: upgrade.take(),
     upstream: socket,
+    caller: context.caller,
     settings,
     onEnd(reason) {
       context.webSocketEnd = reason;

@@ -18,6 +18,8 @@ export const hopByHop: ReadonlySet<string> = new Set([
 /** Headers that only the gateway may set. A client's copy is removed, however it is spelled. */
 const OURS = new Set([
   ...['host', 'expect', 'forwarded', 'x-real-ip', 'x-request-id', 'traceparent'],
+  // It is for the gateway: whoever has it can be the caller.
+  'x-api-key',
   // CGI makes it HTTP_PROXY, through which programs would send their own requests. @see CVE-2016-5385
   'proxy',
 ]);
@@ -30,6 +32,9 @@ const REROUTING = new Set([
   'x-http-method-override',
   'x-method-override',
 ]);
+
+/** The other way to send an API key. Tokens may go on: services look into them. */
+const API_KEY = /^apikey\b/i;
 
 const OUR_PREFIX = /^x-(?:user|tenant|auth|gateway|forwarded)-/;
 
@@ -62,6 +67,7 @@ export function outgoingHeaders(identityHeaders: readonly string[]): (req: Incom
       const value = req.headers[name];
       if (value === undefined || hopByHop.has(name) || named?.has(name) || isOurs(name)) continue;
       if (name === 'tracestate' && isTraceOurs) continue;
+      if (name === 'authorization' && API_KEY.test(String(value))) continue;
       headers.push(name, Array.isArray(value) ? value.join(', ') : value);
     }
     headers.push('x-request-id', requestId, 'traceparent', traceparent);

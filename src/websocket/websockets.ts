@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { GatewayFile, RouteSettings } from '../config/schema.ts';
-import type { WebSocketEnd } from '../context.ts';
+import type { Caller, WebSocketEnd } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
 import { Tunnel } from './tunnel.ts';
 
@@ -13,6 +13,7 @@ export interface Holder {
 export interface Opening {
   readonly client: Duplex;
   readonly upstream: Duplex;
+  readonly caller: Caller | undefined;
   readonly settings: NonNullable<RouteSettings['websocket']>;
   readonly onEnd: (reason: WebSocketEnd) => void;
 }
@@ -28,17 +29,27 @@ export interface WebSockets {
   open(opening: Opening): void;
   /** Closes all of them with 1001, and whatever is opened from now on. */
   close(): void;
+  /** Closes those whose callers may no longer call, with 1001: when they come back, they are refused. */
+  closeRefused(): void;
   /** Ends every connection at once. */
   cut(): void;
   openCount(): number;
+}
+
+interface WebSocketsOptions {
+  readonly limits: GatewayFile['websockets'];
+  /** Whether a caller that was let in would now be refused. */
+  readonly isRefused: (caller: Caller) => boolean;
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
 }
 
 /** A place comes free when somebody closes a page, which no clock knows. */
 const RETRY_AFTER_SECONDS = 10;
 
 /** Keeps count of the WebSockets of this worker, and hold of them, so that they can be closed. */
-export function webSockets({ limits, clock }: { limits: GatewayFile['websockets']; clock: () => number }): WebSockets {
-  const tunnels = new Set<Tunnel>();
+export function webSockets({ limits, isRefused, clock }: WebSocketsOptions): WebSockets {
+  const tunnels = new Map<Tunnel, Caller | undefined>();
   const held = { user: new Map<string, number>(), address: new Map<string, number>() };
   let claims = 0;
   let isClosing = false;
@@ -60,7 +71,7 @@ export function webSockets({ limits, clock }: { limits: GatewayFile['websockets'
         },
       };
     },
-    open({ settings, onEnd, ...ends }) {
+    open({ settings, onEnd, caller, ...ends }) {
       const tunnel = new Tunnel({
         ...ends,
         ...settings,
@@ -68,15 +79,20 @@ export function webSockets({ limits, clock }: { limits: GatewayFile['websockets'
         onEnd,
         onOver: () => tunnels.delete(tunnel),
       });
-      tunnels.add(tunnel);
+      tunnels.set(tunnel, caller);
       if (isClosing) tunnel.close('draining');
+      // It may have come to that while the service was shaking hands.
+      if (caller !== undefined && isRefused(caller)) tunnel.close('revoked');
     },
     close() {
       isClosing = true;
-      for (const tunnel of tunnels) tunnel.close('draining');
+      for (const tunnel of tunnels.keys()) tunnel.close('draining');
+    },
+    closeRefused() {
+      for (const [tunnel, caller] of tunnels) if (caller !== undefined && isRefused(caller)) tunnel.close('revoked');
     },
     cut() {
-      for (const tunnel of tunnels) tunnel.cut();
+      for (const tunnel of tunnels.keys()) tunnel.cut();
     },
     openCount: () => tunnels.size,
   };

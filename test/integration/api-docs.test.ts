@@ -33,7 +33,7 @@ describe('GET /api-docs.json', () => {
 
   it('says what each route needs', () => {
     expect(operationAt(document, 'post /api/v1/auth/login').security).toEqual([]);
-    expect(operationAt(document, 'get /api/v1/auth/me').security).toEqual([{ bearerAuth: [] }]);
+    expect(operationAt(document, 'get /api/v1/auth/me').security).toEqual([{ bearerAuth: [] }, { apiKeyAuth: [] }]);
     const remove = operationAt(document, 'delete /api/v1/crm/companies/{id}');
     expect(remove.description).toContain('`admin`, `manager`');
     expect(Object.keys(remove.responses)).toEqual(expect.arrayContaining(['204', '401', '403', '429', '503']));
@@ -45,8 +45,10 @@ describe('GET /api-docs.json', () => {
     const operations = operationsOf(document);
     expect(operations.length).toBeGreaterThan(25);
     const names = new Set(operations.flatMap(({ security }) => security.flatMap((needed) => Object.keys(needed))));
-    expect(document.components).toMatchObject({ securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer' } } });
-    expect([...names]).toEqual(['bearerAuth']);
+    expect(document.components).toMatchObject({
+      securitySchemes: { bearerAuth: { type: 'http', scheme: 'bearer' }, apiKeyAuth: { type: 'apiKey', in: 'header' } },
+    });
+    expect([...names]).toEqual(['bearerAuth', 'apiKeyAuth']);
     const tags = document.tags?.map(({ name }) => name);
     expect(operations.filter((operation) => operation.tags.some((tag) => !tags?.includes(tag)))).toEqual([]);
     const ids = operations.flatMap(({ operationId }) => operationId ?? []);

@@ -51,6 +51,7 @@ describe('GET /health', () => {
       dependencies: {
         redis: { status: 'up' },
         logs: { status: 'up' },
+        sharedState: { status: 'up' },
         crm: { status: 'up', breaker: 'CLOSED' },
         tickets: { status: 'up', breaker: 'CLOSED' },
       },
@@ -81,6 +82,11 @@ describe('GET /health/detailed', () => {
       pid: process.pid,
       isReady: true,
       redis: { status: 'up' },
+      sharedState: {
+        state: 'fresh',
+        ageSeconds: expect.any(Number),
+        records: { revocations: 0, tenants: 0, 'api-keys': 0 },
+      },
       memory: { rss: expect.any(Number), heapUsed: expect.any(Number), external: expect.any(Number) },
       eventLoopDelay: { mean: expect.any(Number), p99: expect.any(Number), max: expect.any(Number) },
       circuitBreakers: { crm: { state: 'CLOSED', failures: 0, successes: 0, rejects: 0, openings: 0 } },

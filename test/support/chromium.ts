@@ -72,8 +72,11 @@ export async function openOperation(page: Page, { method, path }: { method: stri
 export async function authorize(page: Page, token: string): Promise<void> {
   await page.locator('.auth-wrapper button.authorize').click();
   const dialog = page.locator('.dialog-ux');
-  await dialog.locator('input').fill(token);
-  await dialog.getByRole('button', { name: 'Apply credentials' }).click();
+  const value = page.locator('#auth-bearer-value');
+  // Once it is applied, its form no longer has the value; each kind of credential has a form of its own.
+  const apply = dialog.locator('form').filter({ has: value }).getByRole('button', { name: 'Apply credentials' });
+  await value.fill(token);
+  await apply.click();
   await dialog.locator('button.close-modal').click();
 }
 

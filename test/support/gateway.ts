@@ -44,6 +44,7 @@ interface GatewayOptions {
   readonly websockets?: Record<string, unknown>;
   /** Further sections of `gateway.yaml`. */
   readonly sections?: Record<string, unknown>;
+  readonly revocation?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -58,7 +59,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     name,
     typeof upstream === 'number' ? { url: `http://127.0.0.1:${upstream}` } : upstream,
   ]);
-  const { server, identity, websockets } = options;
+  const { server, identity, websockets, revocation } = options;
   const file = {
     upstreams: Object.fromEntries(upstreams),
     routes: options.routes ?? names.flatMap(defaultRoutes),
@@ -66,6 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
     ...options.sections,
+    ...(revocation === undefined ? {} : { revocation }),
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {

@@ -78,7 +78,7 @@ describe('a published operation', () => {
     const own = { ...ok, description: 'Removes it.', security: [{ own: [] }], servers: [{ url: 'http://crm' }] };
     const paths = { '/a': { get: own, delete: own, servers: [{ url: 'http://crm' }] }, '/open': { get: own } };
     const part = published({ paths, components: { securitySchemes: { own: {} } } });
-    expect(operationAt(part, 'get /api/crm/a').security).toEqual([{ bearerAuth: [] }]);
+    expect(operationAt(part, 'get /api/crm/a').security).toEqual([{ bearerAuth: [] }, { apiKeyAuth: [] }]);
     expect(operationAt(part, 'get /api/crm/open').security).toEqual([]);
     expect(operationAt(part, 'delete /api/crm/a').description).toBe(
       'Removes it.\n\nNeeds one of the roles: `admin`, `boss`.',
@@ -137,7 +137,7 @@ describe('a published operation', () => {
     const junk = { summary: 7, description: {}, parameters: ['x', null, {}], requestBody: [], responses: { 200: 'x' } };
     const part = published({ paths: { '/a': { get: junk, post: { responses: [], tags: 'x' } } } });
     const { responses, ...rest } = operationAt(part, 'get /api/crm/a');
-    expect(rest).toEqual({ tags: ['crm'], security: [{ bearerAuth: [] }] });
+    expect(rest).toEqual({ tags: ['crm'], security: [{ bearerAuth: [] }, { apiKeyAuth: [] }] });
     expect(Object.keys(responses)).not.toContain('200');
   });
 });

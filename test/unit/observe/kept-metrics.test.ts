@@ -17,6 +17,7 @@ function worker(id: string) {
   const metrics = openMetrics({
     breakers: () => ({}),
     instances: () => ({}),
+    sharedState: () => ({ ageSeconds: 0, records: {} }),
     isRedisAway: () => false,
     isReady: () => true,
     lostLogLines: () => 0,
