@@ -13,10 +13,20 @@ upstreams:
     breaker:
       openSeconds: 60
 
+policies:
+  # Twenty at once, and 300 per minute in the long run.
+  reading:
+    key: user
+    algorithm: token-bucket
+    limit: 300
+    burst: 20
+    windowMs: 60000
+
 routes:
   # Everybody who is logged in may read invoices...
   - path: /api/v1/billing/*
     methods: [GET, HEAD]
+    limits: [reading]
     upstream: billing
     stripPrefix: /api/v1/billing
   # ...and only these roles may write them.

@@ -4,7 +4,10 @@ import type { RequestHandler } from 'express';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What a page needs to read to know why it was refused, and when to come back. */
-const EXPOSED = ['X-Request-Id', 'X-Gateway-Reason', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Location'];
+const EXPOSED = [
+  ...['X-Request-Id', 'X-Gateway-Reason', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Location'],
+  ...['X-Quota-Limit', 'X-Quota-Remaining', 'X-Quota-Reset'],
+];
 
 /** Browsers ask again after this many seconds. */
 const PREFLIGHT_MAX_AGE_SECONDS = 600;

@@ -129,6 +129,7 @@ export function crossCheckLimits(file: z.output<z.ZodObject<typeof limitSections
       const found = policies[limit];
       const path = ['routes', index, 'limits', place];
       if (found === undefined) complain(path, `expected one of ${known.join(', ') || 'policies'}, got "${limit}"`);
+      else if (limits.indexOf(limit) !== place) complain(path, `"${limit}" is listed twice`);
       else if (weight > sizeOf(found)) complain(path, `a request of weight ${weight} can never pass "${limit}"`);
     }
     for (const [plan, settings] of Object.entries(plans)) {

@@ -5,8 +5,11 @@ import { Problem } from '../problem/problem.ts';
 import { addressKey } from './address-key.ts';
 import { accountKey } from './limit-keys.ts';
 
-/** Longer bodies are no logins; the smallest of what nginx and services take is more. */
+/** Longer bodies are no logins; and a request holds more than this before its connection is told to stop. */
 const MAX_BODY_BYTES = 16_384;
+
+/** The body of a login comes with its head. Who sends it slowly must not go uncounted meanwhile. */
+const BODY_PATIENCE_MS = 2000;
 
 /**
  * Logins under way at a time, per address and worker. Their failures are known only when they end, so this is how many can
@@ -30,9 +33,9 @@ export function beginLogin({ accountField }: { accountField: string }) {
   const begin: RequestHandler = async (req, res, next) => {
     const context = contextOf(req);
     const key = addressKey(context.client.address);
+    const body = isShortJson(req) ? await readAndPutBack(req) : undefined;
     take(key);
     res.once('close', () => giveBack(key));
-    const body = await shortJsonBody(req);
     context.login = { account: body && accountOf(body, accountField) };
     next();
   };
@@ -43,36 +46,46 @@ export function beginLogin({ accountField }: { accountField: string }) {
 }
 
 /** A client that waits for `100 Continue` would wait for ever; nobody who logs in does that. */
-function shortJsonBody(req: IncomingMessage): Promise<Buffer> | undefined {
-  const bytes = Number(req.headers['content-length'] ?? 0);
-  const isJson = /^application\/(?:[a-z.-]+\+)?json\b/i.test(req.headers['content-type'] ?? '');
-  const isReadable = isJson && req.headers['content-encoding'] === undefined && !isExpectingContinue(req);
-  return isReadable && bytes > 0 && bytes <= MAX_BODY_BYTES ? readAndPutBack(req, bytes) : undefined;
+function isShortJson(req: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'content-type': type = '' } = req.headers;
+  const isJson = /^application\/(?:[a-z.-]+\+)?json\b/i.test(type) && req.headers['content-encoding'] === undefined;
+  return isJson && Number(length) <= MAX_BODY_BYTES && !isExpectingContinue(req);
 }
 
 /**
- * Reads a whole body and puts it back, so that whoever reads it next finds it from its beginning.
+ * Reads a whole body and puts it back, so that whoever reads it next finds it from its beginning. Undefined, and nothing
+ * read, if it is too long or too slow.
  * @throws {Problem} `client_closed` if the client leaves before
  */
-function readAndPutBack(req: IncomingMessage, bytes: number): Promise<Buffer> {
+function readAndPutBack(req: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
-    const stop = () => req.off('readable', take).off('close', fail).off('error', fail);
+    const stop = () => {
+      req.off('readable', look).off('close', fail).off('error', fail);
+      clearTimeout(timer);
+    };
+    const giveUp = () => {
+      stop();
+      resolve(undefined);
+    };
     const fail = () => {
       stop();
       // Whatever follows must not end the process.
       req.on('error', () => undefined);
       reject(new Problem('client_closed'));
     };
-    const take = () => {
-      // Nothing, until all of it is there.
-      const body = req.read(bytes) as Buffer | null;
-      if (body === null) return;
+    const look = () => {
+      const { readableLength, complete } = req;
+      if (readableLength > MAX_BODY_BYTES) return giveUp();
+      if (!complete) return;
       stop();
-      req.unshift(body);
+      // Exactly what is there: to ask for more would end the stream, and nothing could be put back.
+      const body = readableLength === 0 ? undefined : (req.read(readableLength) as Buffer);
+      if (body !== undefined) req.unshift(body);
       resolve(body);
     };
-    req.on('readable', take).once('close', fail).once('error', fail);
-    take();
+    const timer = setTimeout(giveUp, BODY_PATIENCE_MS);
+    req.on('readable', look).once('close', fail).once('error', fail);
+    look();
   });
 }
 

@@ -86,17 +86,17 @@ local function look(...)
 end
 
 local kinds = { f = fixed, s = sliding, t = bucket, u = usage, l = look }
-local answer, counts, refused = {}, {}, false
+local answer, counts, taken, refused = {}, {}, {}, false
 for i, key in ipairs(KEYS) do
   local kind, limit, window, burst, weight, shadow = string.match(ARGV[i], '^(%a) (%d+) (%d+) (%d+) (-?%d+) (%d)$')
   weight = tonumber(weight)
   local exceeded, left, reset, wait, count =
     kinds[kind](key, tonumber(limit), tonumber(window), tonumber(burst), weight)
-  if weight == 0 then
-    exceeded = false
-  elseif not exceeded then
-    counts[#counts + 1] = count
-    left = left - weight
+  exceeded = exceeded and weight > 0
+  if not exceeded then
+    if weight ~= 0 then counts[#counts + 1] = count end
+    taken[i] = math.min(weight, left)
+    left = left - taken[i]
   elseif shadow == '0' then
     refused = true
   end
@@ -104,7 +104,9 @@ for i, key in ipairs(KEYS) do
   answer[#answer + 1] = math.ceil(exceeded and wait or reset)
   answer[#answer + 1] = exceeded and 1 or 0
 end
-if not refused then
+if refused then
+  for i, units in pairs(taken) do answer[3 * i - 2] = answer[3 * i - 2] + units end
+else
   for _, count in ipairs(counts) do count() end
 end
 return answer

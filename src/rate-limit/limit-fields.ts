@@ -25,12 +25,12 @@ export function limitFields() {
   const policies = new LRUCache<string, string, Told>({
     max: MAX_POLICIES,
     // The partition key tells two callers of one client apart without naming them.
-    memoMethod: (key, _stale, { context: { name, limit, windowMs } }) =>
+    memoMethod: (_key, _stale, { context: { name, limit, windowMs, key } }) =>
       `"${name}"; q=${limit}; w=${Math.ceil(windowMs / 1000)}; pk=:${partitionOf(key)}:`,
   });
   return function tellLimit(res: ServerResponse, told: Told): void {
     res.setHeader('RateLimit', `"${told.name}"; r=${told.remaining}; t=${told.resetSeconds}`);
-    res.setHeader('RateLimit-Policy', policies.memo(told.key, { context: told }));
+    res.setHeader('RateLimit-Policy', policies.memo(`${told.limit} ${told.key}`, { context: told }));
   };
 }
 

@@ -2,13 +2,18 @@ import { hash } from 'node:crypto';
 import { addressKey } from './address-key.ts';
 
 /** Who a limit counts. */
-export type Subject =
-  | { readonly kind: 'address' | 'user' | 'tenant' | 'apiKey'; readonly id: string }
-  | { readonly kind: 'header'; readonly id: string };
+export interface Subject {
+  readonly kind: 'address' | 'user' | 'tenant' | 'apiKey' | 'header';
+  readonly id: string;
+}
 
-/** Where the limits of the environment are counted. `psa:limit:` begins all keys of limits. */
+/** Where requests without a valid token are counted. */
 export const keyOfAnonymous = (address: string) => `psa:limit:anonymous:${addressKey(address)}`;
+
+/** Where the requests of a user are counted. */
 export const keyOfUser = (userId: string) => `psa:limit:user:${userId}`;
+
+/** Where the failed logins of an address are counted. */
 export const keyOfLoginFailures = (address: string) => `psa:limit:login-failures:${addressKey(address)}`;
 
 /** What one account has failed at from one address. Beside the address, so that one script may touch both. */

@@ -65,7 +65,9 @@ function toOne(settings: RedisSettings, shared: SharedOptions): Connection {
     },
     probes: ['psa:probe'],
     async close(watch) {
-      await send(['QUIT'], watch).catch(() => client.disconnect());
+      await send(['QUIT'], watch).catch(() => undefined);
+      // Also what listens to the Sentinels.
+      client.disconnect();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
 import { limitRules } from '../../src/rate-limit/limit-rules.ts';
 import { limitState, resetLimits, usageOf } from '../../src/rate-limit/limit-state.ts';
 import { call, reasonOf } from '../support/call.ts';
@@ -42,11 +43,13 @@ afterAll(async () => {
 
 beforeEach(() => redis.client.flushdb());
 
+// Each test has a tenant of its own: the gateway remembers for a second whom it has refused.
+
 const ask = (tenantId: string, path = '/crm/x') =>
   call(gateway.url + path, { headers: bearer(tokenFor({ tenantId, sub: `user of ${tenantId}` })) });
 
 const command = (...args: [string, ...string[]]) => redis.client.call(...args);
-const { gateway: file, settings } = configOf({ file: `${minimalFile}${JSON.stringify(sections).slice(1, -1)}` });
+const { gateway: file, settings } = configOf({ file: minimalFile + stringify(sections) });
 const stateOf = (tenant: string) => ({
   rules: limitRules(file, settings),
   subject: { kind: 'tenant' as const, id: tenant },
@@ -74,49 +77,49 @@ describe('a plan', () => {
 
 describe('a quota', () => {
   it('is told in headers, and ends with the month', async () => {
-    const { headers } = await ask('acme', '/reports/x');
+    const { headers } = await ask('blue', '/reports/x');
     expect(headers).toMatchObject({ 'x-quota-limit': '8', 'x-quota-remaining': '5' });
     const now = new Date();
     const end = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1);
     expect(Math.abs(Number(headers['x-quota-reset']) - (end - now.getTime()) / 1000)).toBeLessThan(5);
     const [key = ''] = await redis.client.keys('psa:quota:*');
-    expect(key).toBe(`psa:quota:{acme}:${now.toISOString().slice(0, 7)}`);
+    expect(key).toBe(`psa:quota:{blue}:${now.toISOString().slice(0, 7)}`);
     expect(Math.abs((await redis.client.pttl(key)) - (end - now.getTime()))).toBeLessThan(5000);
   });
 
   it('refuses with its name when it is used up, and then nothing else is counted', async () => {
-    for (let request = 0; request < 5; request++) expect((await ask('acme')).status).toBe(200);
-    await redis.client.del('psa:limit:plan:{acme}');
-    for (let request = 0; request < 3; request++) expect((await ask('acme')).status).toBe(200);
-    const refused = await ask('acme');
+    for (let request = 0; request < 5; request++) expect((await ask('cyan')).status).toBe(200);
+    await redis.client.del('psa:limit:plan:{cyan}');
+    for (let request = 0; request < 3; request++) expect((await ask('cyan')).status).toBe(200);
+    const refused = await ask('cyan');
     expect(refused.status).toBe(429);
     expect(reasonOf(refused)).toBe('rate_limited_user');
     expect(JSON.parse(refused.body.toString()).detail).toBe('The monthly quota of this tenant is used up.');
     expect(refused.headers['x-quota-remaining']).toBe('0');
-    expect(await redis.client.get('psa:limit:plan:{acme}')).toBe('3');
+    expect(await redis.client.get('psa:limit:plan:{cyan}')).toBe('3');
   });
 });
 
 describe('usage and state', () => {
   it('tell what a tenant has used, by day, without what was refused', async () => {
-    await ask('acme', '/reports/x');
-    for (let request = 0; request < 5; request++) await ask('acme');
-    const usage = await usageOf({ tenant: 'acme', days: 3, now: Date.now() })(command);
+    await ask('dune', '/reports/x');
+    for (let request = 0; request < 5; request++) await ask('dune');
+    const usage = await usageOf({ tenant: 'dune', days: 3, now: Date.now() })(command);
     expect(usage.map(({ units }) => units)).toEqual([0, 0, 5]);
     const [key = ''] = await redis.client.keys('psa:usage:*');
     expect(await redis.client.ttl(key)).toBeGreaterThan(61 * 86_400);
   });
 
   it('show what is left without counting, and can be reset', async () => {
-    await ask('acme', '/reports/x');
+    await ask('echo', '/reports/x');
     for (let look = 0; look < 2; look++) {
-      expect(await limitState(stateOf('acme'))(command)).toMatchObject([
-        { limit: 'plan', key: 'psa:limit:plan:{acme}', size: 5, remaining: 2 },
+      expect(await limitState(stateOf('echo'))(command)).toMatchObject([
+        { limit: 'plan', key: 'psa:limit:plan:{echo}', size: 5, remaining: 2 },
         { limit: 'quota', size: 8, remaining: 5 },
       ]);
     }
-    expect(await resetLimits(stateOf('acme'))(command)).toHaveLength(2);
-    expect(await limitState(stateOf('acme'))(command)).toMatchObject([{ remaining: 5 }, { remaining: 8 }]);
+    expect(await resetLimits(stateOf('echo'))(command)).toHaveLength(2);
+    expect(await limitState(stateOf('echo'))(command)).toMatchObject([{ remaining: 5 }, { remaining: 8 }]);
     expect(await redis.client.keys('psa:limit:plan:*')).toEqual([]);
   });
 });

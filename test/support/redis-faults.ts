@@ -31,8 +31,8 @@ export const redisFaults: Readonly<Record<string, RedisFault>> = {
     begin: ({ redis }) => redis.client.call('CONFIG', 'SET', 'maxmemory', '1', 'maxmemory-policy', 'noeviction'),
     end: ({ redis }) => redis.client.call('CONFIG', 'SET', 'maxmemory', '0'),
   },
-  'takes half a second for every answer, and recovers': {
-    begin: ({ network }) => network.delayAnswers(500),
+  'takes 200 ms for every answer, and recovers': {
+    begin: ({ network }) => network.delayAnswers(200),
     end: ({ network }) => network.delayAnswers(0),
   },
   'cuts all connections and asks for a password, and no more': {

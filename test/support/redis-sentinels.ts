@@ -59,7 +59,7 @@ bind 127.0.0.1
 dir ${folder}
 sentinel monitor psa 127.0.0.1 ${primaryPort} 2
 sentinel down-after-milliseconds psa 1000
-sentinel failover-timeout psa 3000
+sentinel failover-timeout psa 1000
 `;
 }
 

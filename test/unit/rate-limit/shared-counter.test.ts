@@ -55,4 +55,13 @@ describe('sharedCounter', () => {
     await comeBack();
     expect((await counter.increment('a')).totalHits).toBe(7);
   });
+
+  it('goes on from what Redis last said, so that a false alarm gives nobody a new window', async () => {
+    const { link, state } = linkTo(async () => [8, 500]);
+    const counter = counterWith(link);
+    expect((await counter.increment('a')).totalHits).toBe(8);
+    state.isAway = true;
+    expect((await counter.increment('a')).totalHits).toBe(10);
+    expect((await counter.increment('a')).totalHits).toBe(12);
+  });
 });
