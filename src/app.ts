@@ -5,6 +5,7 @@ import { connectUpstreams } from './assembly/connect-upstreams.ts';
 import { countersOf } from './assembly/counters.ts';
 import { describeApi } from './assembly/describe-api.ts';
 import { healthSources } from './assembly/health-sources.ts';
+import { explainRefusals, keepAuditLog } from './assembly/keep-records.ts';
 import { operatorState } from './assembly/operator-state.ts';
 import { tokenIdentity } from './assembly/token-identity.ts';
 import { answerKeySet } from './auth/answer-key-set.ts';
@@ -15,6 +16,7 @@ import { securityHeaderList, securityHeaders } from './browser/security-headers.
 import type { Config } from './config/load-config.ts';
 import { contextOf } from './context.ts';
 import { answerDocs } from './docs/answer-docs.ts';
+import { answerExplain } from './explain/answer-explain.ts';
 import { answerHealth } from './health/answer-health.ts';
 import type { WorkerDetails } from './health/worker-details.ts';
 import { accessLog } from './observe/access-log.ts';
@@ -90,10 +92,12 @@ export function createApp(options: AppOptions): App {
     keySets: identity.keySets,
     limits: counting.names,
   });
-  // Log and metrics are fed with the same line, so they can't tell different stories.
+  const audit = keepAuditLog(options);
+  // Logs and metrics are fed with the same line, so they can't tell different stories.
   const record = (line: AccessLine) => {
     logger.access(line);
     metrics.requestEnded(line);
+    audit.requestEnded(line);
   };
   // API keys before tokens, which refuse what they don't understand.
   const readers = [operator.apiKey, identity.reader];
@@ -154,6 +158,8 @@ export function createApp(options: AppOptions): App {
   // Before every refusal below, so that guessing paths and tokens is counted.
   app.use(limitRate({ ...counting, onDecision: metrics.limitDecided }));
   app.use(limitLoginFailures({ rules: counting.login, decide: counting.decide, onDecision: metrics.limitDecided }));
+  // Counted like a path that no route takes, which it is to all but one.
+  app.use(answerExplain({ link: options.redis }));
   app.use(requireRoute());
   app.use(authorize());
   app.use(refuseSuspended());
@@ -162,13 +168,14 @@ export function createApp(options: AppOptions): App {
   app.use(limitWebSockets({ websockets: sockets, keyOfAddress: addressKey }));
   app.use(callUpstream({ forwards: upstreams.forwards, onIdle: door.release }));
   // Express finds it by its four parameters. The only place where an error becomes a response.
-  app.use(answerProblem({ logger }));
+  app.use(answerProblem({ logger, onAnswered: explainRefusals(options, upstreams) }));
 
   const close = async () => {
     door.close();
     docs.close();
     identity.close();
     sockets.cut();
+    await audit.close();
     await operator.close();
     await upstreams.close();
   };

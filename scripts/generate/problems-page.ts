@@ -1,5 +1,6 @@
 import { type CatalogEntry, catalog, type ProblemSource, type Reason } from '../../src/problem/catalog.ts';
 import { Problem, problemBody } from '../../src/problem/problem.ts';
+import { whatHelps } from '../../src/problem/what-helps.ts';
 import { generatedNotice } from './generated-notice.ts';
 import { markdownTable } from './markdown-table.ts';
 
@@ -7,23 +8,6 @@ const CAUSED_BY: Readonly<Record<ProblemSource, string>> = {
   client: 'the request',
   upstream: 'the service behind the gateway',
   gateway: 'the gateway',
-};
-
-/** What helps depends on the status alone, which is what statuses are for. */
-const WHAT_HELPS: Readonly<Record<number, string>> = {
-  400: 'Change the request: the same one will be refused again.',
-  401: 'Send a valid token: the same credentials will be refused again.',
-  403: 'Ask for the permission. A new token helps only if it says more.',
-  404: 'Check the path, its letter case included.',
-  405: 'Use a method of the `Allow` header.',
-  413: 'Send less, or in parts.',
-  429: 'Wait for the seconds of `Retry-After`, then send it again.',
-  431: 'Send fewer or shorter headers.',
-  499: 'Nothing: nobody is left to read it. It stands in the access log only.',
-  500: 'Report the `requestId`. The request may have had its effect.',
-  502: 'Try again in a while. The service may have acted already, so look before you repeat a change.',
-  503: 'Nothing has happened yet. Send it again after `Retry-After`, or in a while if there is none.',
-  504: 'Try again in a while. The service may have acted already, so look before you repeat a change.',
 };
 
 /** `docs/problems.md`: every error that the gateway answers. */
@@ -51,13 +35,11 @@ ${entries.map(sectionOf).join('\n\n')}
 }
 
 function sectionOf([reason, { status, title, source, detail }]: [Reason, CatalogEntry]): string {
-  const help = WHAT_HELPS[status];
-  if (help === undefined) throw new Error(`scripts/generate/problems-page.ts does not say what helps at ${status}`);
   return `### ${reason}
 
 **${status} ${title}**, caused by ${CAUSED_BY[source]}. ${detail}
 
-What you can do: ${help}`;
+What you can do: ${whatHelps(reason)}`;
 }
 
 function exampleBody(): string {

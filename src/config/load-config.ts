@@ -32,6 +32,16 @@ export function loadConfig({ environment, folder }: { environment: Environment; 
   ]);
 }
 
+/**
+ * Reads the environment alone, for what has to work while `gateway.yaml` does not.
+ * @throws {ConfigError} with every wrong variable at once
+ */
+export function loadSettings({ environment, folder }: { environment: Environment; folder: string }): Settings {
+  const result = parseEnvironment(environment, { envFile: readEnvFile(resolve(folder, '.env')), needsSecret: false });
+  if ('settings' in result) return result.settings;
+  throw new ConfigError(result.findings);
+}
+
 function readEnvFile(path: string): EnvFile | undefined {
   try {
     return { name: basename(path), text: readFileSync(path, 'utf8') };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { access } from './access-schema.ts';
 import { identitySettings } from './identity-schema.ts';
 import { limitSections, limitsOfRoute } from './limit-schema.ts';
+import { audit, explain } from './operator-schema.ts';
 import { redisSettings } from './redis-schema.ts';
 import { revocation } from './revocation-schema.ts';
 import { listOf, oneOf, parseHttpOrigin, parseProxyRange, setting, text, wholeNumber } from './setting-kinds.ts';
@@ -37,7 +38,7 @@ export const environmentSchema = z.object({
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], {
     description: 'Least severe level that is logged.',
   }).prefault('info'),
-  LOG_DIR: text({ description: 'Folder of access.log, error.log and combined.log.' }).prefault('./logs'),
+  LOG_DIR: text({ description: 'Folder of access.log, error.log, combined.log and audit.log.' }).prefault('./logs'),
   GATEWAY_CONFIG: text({ description: 'The file of upstreams, routes and policies.' }).prefault('./gateway.yaml'),
   ...redisSettings,
   JWT_SECRET: listOf((item) => (Buffer.byteLength(item) >= MIN_SECRET_BYTES ? item : undefined), {
@@ -197,6 +198,8 @@ export const gatewayFileSchema = z.strictObject({
   identity: identity.describe('How a token becomes identity headers.'),
   revocation: revocation.describe('How long a revocation must last, and what counts while none is known.'),
   websockets: websockets.describe('How many WebSockets there may be, on all routes together.'),
+  explain: explain.describe('What refusals leave for those who ask why.'),
+  audit: audit.describe('The record of security events.'),
   ...limitSections,
   upstreams: z
     .record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a short lower-case name'), upstream)

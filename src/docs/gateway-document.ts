@@ -39,7 +39,7 @@ export function gatewayDocument({ title, version, services, routes }: GatewayDoc
     info: { title, version, description: introduction(routes) },
     tags: [
       ...services.map((service) => tagOf(service, routes)),
-      { name: OWN_TAG, description: 'Answered by the gateway itself, without a token and never limited.' },
+      { name: OWN_TAG, description: 'Answered by the gateway itself.' },
     ],
     // Two services may serve different methods of one path.
     paths: twoLevels([...parts.map(({ paths }) => paths), ownPaths]),

@@ -51,7 +51,7 @@ export const ownSchemas: JsonObject = {
 const detailed = { $ref: '#/components/schemas/DetailedHealth' };
 const health = { $ref: '#/components/schemas/Health' };
 
-/** What the gateway answers itself, and never limits. */
+/** What the gateway answers itself. None of it is limited but explaining. */
 export const ownPaths: Readonly<Record<string, JsonObject>> = {
   '/health': endpoint('How the gateway and its services are doing', {
     200: answer('Healthy, or degraded and still serving.', health),
@@ -71,8 +71,30 @@ export const ownPaths: Readonly<Record<string, JsonObject>> = {
     },
     [{}, { bearerAuth: [] }, { apiKeyAuth: [] }],
   ),
+  '/api/v1/_explain/{requestId}': explainEndpoint(),
   '/api-docs.json': endpoint('This document', { 200: answer('OpenAPI 3.1.', open) }),
 };
+
+function explainEndpoint(): JsonObject {
+  const parameter = {
+    name: 'requestId',
+    in: 'path',
+    required: true,
+    schema: text,
+    description: 'Of the refused request.',
+  };
+  const description =
+    'For 15 minutes, and for whoever made the request: the same user, or without a token the same address.';
+  const { get } = endpoint(
+    'Why a request was refused',
+    {
+      200: answer('What was checked, what was left of the limits, how the service was doing, and what helps.', open),
+      404: { description: 'Nothing is known of such a request of yours.' },
+    },
+    [{}, { bearerAuth: [] }],
+  );
+  return { get: { ...(get as JsonObject), description, parameters: [parameter] } };
+}
 
 function endpoint(summary: string, responses: JsonObject, security: readonly JsonObject[] = []): JsonObject {
   return { get: { tags: [OWN_TAG], summary, security, responses } };

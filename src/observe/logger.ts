@@ -52,6 +52,8 @@ export interface Logger {
   info(message: string, details?: object): void;
   debug(message: string, details?: object): void;
   access(line: AccessLine): void;
+  /** One security event, for audit.log. */
+  audit(event: object): void;
   /** Lines that are in none of the files they belong to, because those could not be written to for long. */
   lostLines(): number;
   /** Whether a file can't be written to just now. */
@@ -71,8 +73,8 @@ const MESSAGE = Symbol.for('message');
 const { combine, timestamp, json, printf } = winston.format;
 
 /**
- * Opens `access.log`, `error.log` and `combined.log`. Everything is in `combined.log`; what an operator must look at is in
- * `error.log` too. Lifecycle lines also go to the console, where PM2 collects them.
+ * Opens `access.log`, `error.log`, `combined.log` and `audit.log`. Requests and lifecycle are in `combined.log`; what an
+ * operator must look at is in `error.log` too; `audit.log` is apart, for whoever keeps it longer. Lifecycle lines also go to the console, where PM2 collects them.
  * @throws {Error} if the folder can't be written to
  */
 export function openLogger(settings: LogSettings, worker: string): Logger {
@@ -108,6 +110,7 @@ export function openLogger(settings: LogSettings, worker: string): Logger {
       files.combined.append(text);
       if (isReadable) shown.info(entry);
     },
+    audit: (event) => files.audit.append(`${onOneLine(JSON.stringify({ ...event, ...ofWorker }))}\n`),
     lostLines: () => Object.values(files).reduce((sum, file) => sum + file.lostLines(), 0),
     isFailing: () => Object.values(files).some((file) => file.isFailing()),
     async close() {
@@ -134,7 +137,12 @@ function openFiles(folder: string, { onFailure, onRecovery }: FileEvents) {
       onFailure: (reason) => onFailure(name, reason),
       onRecovery: (lostLines) => onRecovery(name, lostLines),
     });
-  return { access: open('access.log'), error: open('error.log'), combined: open('combined.log') };
+  return {
+    access: open('access.log'),
+    error: open('error.log'),
+    combined: open('combined.log'),
+    audit: open('audit.log'),
+  };
 }
 
 function toFiles(files: readonly LineFile[], level?: string) {

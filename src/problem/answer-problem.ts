@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 import { contextOf } from '../context.ts';
 import { endAnswer } from './end-answer.ts';
 import { Problem, problemBody } from './problem.ts';
@@ -12,8 +12,14 @@ export interface ProblemLogger {
 /** Longest part of a path that is repeated in an answer. */
 const MAX_INSTANCE_LENGTH = 1024;
 
+interface AnswerProblemOptions {
+  readonly logger: ProblemLogger;
+  /** Told of every problem that has been answered. It must not throw. */
+  readonly onAnswered: (problem: Problem, req: Request, res: Response) => void;
+}
+
 /** The last stage, and the one place where an error becomes a response. */
-export function answerProblem({ logger }: { logger: ProblemLogger }) {
+export function answerProblem({ logger, onAnswered }: AnswerProblemOptions) {
   return function answerProblem(error, req, res, _next) {
     const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error });
     const context = contextOf(req);
@@ -31,6 +37,7 @@ export function answerProblem({ logger }: { logger: ProblemLogger }) {
     const body = problemBody(problem, { requestId: context.requestId, instance });
     setHead(res, problem, body);
     endAnswer(req, res, body);
+    onAnswered(problem, req, res);
   } satisfies ErrorRequestHandler;
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ const login = { path: '/login', upstream: 'crm', auth: 'none', countLoginFailure
 
 /** What DEPLOYMENT.md says that the user of the gateway needs. */
 const COMMANDS =
-  '+eval +evalsha +script|load +get +set +incr +incrby +pttl +pexpire +del +hgetall +hdel +hincrby +time +info +quit';
+  /`(\+eval [^`]+)`/.exec(readFileSync(new URL('../../DEPLOYMENT.md', import.meta.url), 'utf8'))?.[1] ?? '';
 
 let crm: RecordingBackend;
 
@@ -53,6 +54,8 @@ it('needs no more rights in Redis than DEPLOYMENT.md says', async () => {
     const messages = (await gateway.lines('combined')).map(({ message }) => message);
     expect(messages).toContain('redis is connected');
     expect(messages).not.toContainEqual(expect.stringContaining('redis is away'));
+    const health = JSON.parse((await call(`${gateway.url}/health`)).body.toString());
+    expect(health.dependencies.sharedState).toEqual({ status: 'up' });
     expect(await redis.client.get('psa:limit:anonymous:127.0.0.1')).toBe('5');
   } finally {
     await gateway.stop();

@@ -30,7 +30,7 @@ export interface TestGateway {
   readonly adminUrl: string;
   readonly worker: Worker;
   /** The lines of one of its log files, once all that was logged so far is in it. */
-  lines(file: 'access' | 'error' | 'combined'): Promise<Record<string, unknown>[]>;
+  lines(file: 'access' | 'error' | 'combined' | 'audit'): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
 
@@ -42,9 +42,9 @@ interface GatewayOptions {
   readonly server?: Record<string, unknown>;
   readonly identity?: Record<string, unknown>;
   readonly websockets?: Record<string, unknown>;
-  readonly revocation?: Record<string, unknown>;
   /** Further sections of `gateway.yaml`. */
   readonly sections?: Record<string, unknown>;
+  readonly revocation?: Record<string, unknown>;
   readonly redisPort?: number;
   readonly env?: Record<string, string>;
   /** Where hosts are, instead of what the operating system says. */
@@ -66,8 +66,8 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     ...(server === undefined ? {} : { server }),
     ...(identity === undefined ? {} : { identity }),
     ...(websockets === undefined ? {} : { websockets }),
-    ...(revocation === undefined ? {} : { revocation }),
     ...options.sections,
+    ...(revocation === undefined ? {} : { revocation }),
   };
   await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const environment = {

@@ -42,9 +42,9 @@ const documents = [...readdirSync(root).filter((name) => name.endsWith('.md')), 
 );
 const records = documents.filter((name) => name.startsWith('docs/adr/')).toSorted((a, b) => a.localeCompare(b));
 
-/** What else is written like a reason: the options of PM2 and nginx, the names of metrics. */
+/** What else is written like a reason: the options of PM2 and nginx, the names of metrics and of security events. */
 const writtenLikeReasons = new Set([
-  ...['ecosystem.config.js', 'docs/metrics.md', ...filesIn('nginx', /\.conf$/)].flatMap(
+  ...['ecosystem.config.js', 'docs/metrics.md', 'src/audit/security-event.ts', ...filesIn('nginx', /\.conf$/)].flatMap(
     (name) => read(name).match(/\w+/g) ?? [],
   ),
   // Claims, as others name them.
