@@ -276,10 +276,11 @@ describe('the keys of an issuer', () => {
     const startedAt = performance.now();
     const answer = await ask(gateway, old.token(claimsOf(iss)));
     expect(reasonOf(answer)).toBe('jwks_unavailable');
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    // Whoever waited for the keys would wait for two seconds.
+    expect(performance.now() - startedAt).toBeLessThan(1500);
     const { failures, slowestMs } = await load.stop();
     expect(failures).toEqual({});
-    expect(slowestMs).toBeLessThan(1000);
+    expect(slowestMs).toBeLessThan(1500);
     expect((await call(`${gateway.url}/open/crm/x`, { headers: bearer(old.token(claimsOf(iss))) })).status).toBe(200);
   });
 
