@@ -73,7 +73,8 @@ module.exports = {
     },
     {
       name: 'one-adapter-for-tokens',
-      comment: 'Two libraries, and one file each that decides what is asked of them. The command makes and shows tokens; it judges none.',
+      comment:
+        'Two libraries, and one file each that decides what is asked of them. The command makes and shows tokens; it judges none.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(auth/(public-keys|verify-token)\\.ts|cli/)' },
       to: { path: 'node_modules/(jose|jsonwebtoken)/' },

@@ -16,6 +16,9 @@ interface Context {
 /** As the gateway has it for tokens of a shared secret. */
 const LEEWAY_SECONDS = 5;
 
+/** Algorithms of key pairs. */
+const OF_ISSUERS = /^(?:[RPE]S\d|EdDSA)/;
+
 const NOT_JUDGED = 'Only tokens signed with JWT_SECRET are. The running gateway has the keys of other issuers.';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -31,7 +34,7 @@ export function inspectToken(token: string, context: Context): Report {
   }
   const { header, payload } = decoded;
   const claims: Claims = typeof payload === 'string' ? { payload } : payload;
-  const isJudged = header.alg.startsWith('HS') && context.settings.JWT_SECRET !== undefined;
+  const isJudged = !OF_ISSUERS.test(header.alg) && context.settings.JWT_SECRET !== undefined;
   const refusal = isJudged ? refusalOf(token, context) : undefined;
   const signedBy = isJudged && refusal === undefined ? secretOf(token, context) : undefined;
   const said = fields(

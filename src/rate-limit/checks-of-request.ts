@@ -18,14 +18,14 @@ interface ChecksOptions {
 
 /**
  * Returns a function that lists what a request has to pass: the limit of the environment, the policies of its route, the
- * plan of its tenant, and the limits of failed logins. Undefined if it is the first alone, as most often.
+ * plan of its tenant, those of its API key, and the limits of failed logins. Undefined if it is the first alone, as most often.
  * @throws {Problem} (from the returned function) `ip_denied` if a policy of the route denies the address
  */
 export function checksOfRequest({ rules, isExempt, isAlways, now }: ChecksOptions) {
   return function checksOf(req: Request): Check[] | undefined {
     const context = contextOf(req);
     const { route, caller, client, login } = context;
-    const names = route?.settings.limits ?? [];
+    const names = policiesOf(context);
     const tenant = rules.plans.size > 0 ? tenantOf(context) : undefined;
     const isFree = isExempt(client.address);
     const isPlain = !isAlways && names.length === 0 && tenant === undefined && login === undefined;
@@ -52,6 +52,13 @@ export function checksOfRequest({ rules, isExempt, isAlways, now }: ChecksOption
     if (plan.quota !== undefined) checks.push(quotaCheck(plan.quota, counted));
     return checks;
   }
+}
+
+/** The names of the policies of its route and of its API key, each once. */
+function policiesOf({ route, caller }: RequestContext): readonly string[] {
+  const ofRoute = route?.settings.limits ?? [];
+  const ofKey = caller?.credential.kind === 'api_key' ? (caller.credential.limits ?? []) : [];
+  return ofKey.length === 0 ? ofRoute : [...new Set([...ofRoute, ...ofKey])];
 }
 
 function checkOf(req: Request, policy: Policy | undefined, isFree: boolean): Omit<Check, 'weight'> | undefined {

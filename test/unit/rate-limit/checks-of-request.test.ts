@@ -8,7 +8,11 @@ import { configOf, minimalFile } from '../../support/configuration.ts';
 
 const policy = { limit: 10, windowMs: 60_000 };
 const sections = {
-  policies: { machine: { ...policy, key: 'apiKey' }, company: { ...policy, key: 'tenant' } },
+  policies: {
+    machine: { ...policy, key: 'apiKey' },
+    company: { ...policy, key: 'tenant' },
+    partner: { limit: 3, windowMs: 60_000, key: 'apiKey' },
+  },
   plans: { free: { ...policy, monthlyQuota: 100 }, premium: { ...policy, limit: 1000 } },
   defaultPlan: 'free',
 };
@@ -47,6 +51,15 @@ describe('checksOfRequest', () => {
   it('counts an API key by its id, and not the tokens of the same user', () => {
     const byKey = caller({ credential: { kind: 'api_key', keyId: 'k1' } });
     expect(checksFor({ caller: byKey })).toContain('psa:limit:machine:{k1} 10');
+  });
+
+  it('adds the policies of an API key to those of the route, each once', () => {
+    const byKey = caller({ credential: { kind: 'api_key', keyId: 'k1', limits: ['machine', 'partner'] } });
+    expect(checksFor({ caller: byKey })).toEqual([
+      'psa:limit:user:ada 1000',
+      'psa:limit:machine:{k1} 10',
+      'psa:limit:partner:{k1} 3',
+    ]);
   });
 
   it('takes the tenant as the operator keeps it, with its plan, before what the token says', () => {
