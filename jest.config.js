@@ -14,6 +14,7 @@ const EXACT = [
   'redis-faults',
   'redis-faults-of-a-worker',
   'login-failures',
+  'operator-command',
   'logins-by-account',
   'policies',
   'plans',

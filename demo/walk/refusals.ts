@@ -36,6 +36,25 @@ export async function deleteWithoutRole(scene: Scene): Promise<void> {
 }
 
 /** Step. */
+export async function askWhy(scene: Scene): Promise<void> {
+  const { ask, print, send, stage, until } = scene;
+  if (stage.redis === undefined) return print.notice('Without Redis nothing is kept of refusals but their log lines.');
+  const token = tokenOf(scene, 'carla');
+  const refusal = await send({ method: 'DELETE', path: '/api/v1/crm/companies/lindqvist', token });
+  const path = `/api/v1/_explain/${refusal.headers['x-request-id']}`;
+  await until('an explanation', async () => (await send({ path, token })).status === 200);
+  const answer = await ask({
+    path,
+    token,
+    note: "Carla's token",
+    expect: 200,
+    show: (why) => [...problemFacts(why), `“${field(why, 'whatHelps')}”`],
+  });
+  insist(field(answer, 'reason') === 'scope_missing', 'reason: scope_missing', answer.body);
+  await ask({ path, note: 'from a stranger, to whom there is no such path', expect: 404, show: problemFacts });
+}
+
+/** Step. */
 export async function guessPasswords(scene: Scene): Promise<void> {
   const { print, stage } = scene;
   if (stage.redis !== undefined) return guessFrom(scene, { limit: LIMIT, agent: undefined });

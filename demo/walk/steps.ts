@@ -1,7 +1,7 @@
 import { watchTickets } from './live.ts';
 import { askHealth, createTicket, listCompanies, logInAda } from './main-job.ts';
 import { killTickets, reviveTickets } from './outage.ts';
-import { deleteWithoutRole, guessPasswords, sendNoToken } from './refusals.ts';
+import { askWhy, deleteWithoutRole, guessPasswords, sendNoToken } from './refusals.ts';
 import { reloadInTraffic } from './reload.ts';
 import type { Step } from './scene.ts';
 
@@ -41,6 +41,11 @@ export const steps: readonly Step[] = [
     title: 'Come with the wrong role',
     why: 'A good token, but gateway.yaml lets only admins and managers delete in the CRM.',
     run: deleteWithoutRole,
+  },
+  {
+    title: 'Ask why',
+    why: 'For 15 minutes, whoever was refused learns more by the request id. The operator does: `npx gateway explain`.',
+    run: askWhy,
   },
   {
     title: 'Guess a password six times',

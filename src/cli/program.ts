@@ -14,9 +14,11 @@ import { addUsage } from './usage-command.ts';
 
 const EXAMPLES = `
 Examples:
-  $ npx gateway check                                   is the configuration right?
-  $ npx gateway explain 5f0c4e0b8d3a4c1e9b7a2d6f1c3e5a79 why was this request refused?
-  $ npx gateway audit --follow                          failed logins, refusals and operators, as they come
+  $ npx gateway check                              is the configuration right?
+  $ npx gateway explain <X-Request-Id>             why was this request refused?
+  $ npx gateway limits reset --address 203.0.113.9 let one client in again
+  $ npx gateway revoke user user-7                 end the tokens of a user
+  $ npx gateway audit --follow                     failed logins, refusals and operators, as they come
 
 Settings are the gateway's own: .env and the environment. With --json, stdout has JSON or nothing.
 Exit codes: 0 ok, 1 something was found, 2 wrong usage, 3 Redis is not reached.`;

@@ -80,8 +80,8 @@ describe('the guided walk', () => {
       const demo = startDemo();
       await demo.says('Ctrl+C ends the demo');
       const output = demo.output();
-      expect(output.match(/^ *\d+ {2}\S/gm)).toHaveLength(11);
-      expect(output.match(/✔/g)).toHaveLength(11);
+      expect(output.match(/^ *\d+ {2}\S/gm)).toHaveLength(12);
+      expect(output.match(/✔/g)).toHaveLength(12);
       expect(output).not.toContain('✘');
       expect(output).toMatch(/← 429 Too Many Requests .*Retry-After: \d+/);
       expect(output).toMatch(/← 503 Service Unavailable .*Retry-After: \d+/);
@@ -108,7 +108,7 @@ describe('the guided walk', () => {
       expect(await demo.ended).toBe(0);
       expect(demo.output()).toContain('Limits are counted in each worker');
       expect(demo.output()).toContain('status: degraded  redis: down');
-      expect(demo.output().match(/✔/g)).toHaveLength(11);
+      expect(demo.output().match(/✔/g)).toHaveLength(12);
       await expectNoTrace(demo);
     },
     WALK_MS,
