@@ -12,8 +12,7 @@ interface Hit {
 
 /** Fixed-window counters of this worker alone. */
 export interface LocalCounter {
-  /** What `increment` would come to. */
-  preview(key: string, hit?: Hit): ClientRateLimitInfo;
+  get(key: string): ClientRateLimitInfo | undefined;
   increment(key: string, hit?: Hit): ClientRateLimitInfo;
   /** Takes over what Redis has counted, to go on from there when it is away. */
   learn(key: string, known: { totalHits: number; resetAtMs: number }): void;
@@ -53,7 +52,10 @@ export function localCounter(options: { windowMs: number; share: number; now: ()
     return { ...count, hits: count.hits + weight, isFirst: false };
   };
   return {
-    preview: (key, hit = {}) => info(after(key, hit)),
+    get(key) {
+      const count = current(key);
+      return count && info(count);
+    },
     increment(key, hit = {}) {
       const count = after(key, hit);
       counts.set(key, count);

@@ -23,12 +23,15 @@ export function localDecision({ share, now }: { share: number; now: () => number
     }
     if (rule.onStoreError === 'deny')
       return { check, remaining: 0, resetMs: 1000, isExceeded: true, isUndecided: true };
-    const { totalHits, resetTime } = counter.preview(key, hitOf(check));
+    const known = counter.get(key);
+    const used = known?.totalHits ?? 0;
+    // The request itself counts once, or a small limit would be a smaller one for all workers together.
+    const isExceeded = check.weight > 0 && used + check.weight > rule.burst;
     return {
       check,
-      remaining: Math.max(0, rule.burst - totalHits),
-      resetMs: Math.max(0, (resetTime?.getTime() ?? 0) - now()),
-      isExceeded: check.weight > 0 && totalHits > rule.burst,
+      remaining: Math.max(0, rule.burst - used - (isExceeded ? 0 : check.weight)),
+      resetMs: known?.resetTime === undefined ? windowOf(check) : known.resetTime.getTime() - now(),
+      isExceeded,
     };
   };
   return {

@@ -37,7 +37,7 @@ describe('sharedDecision', () => {
     state.isAway = true;
     const left: number[] = [];
     for (let turn = 0; turn < 3; turn++) left.push((await decide([check('k')])).standings[0]?.remaining ?? -1);
-    expect(left).toEqual([2, 0, 0]);
+    expect(left).toEqual([3, 1, 0]);
     expect((await decide([check('k')])).refusal?.check.key).toBe('k');
     state.ms = 500;
     expect((await decide([check('k')])).standings[0]?.remaining).toBe(9);
@@ -62,7 +62,7 @@ describe('sharedDecision', () => {
     const { decide, state } = deciding({ answer: () => [] });
     state.isAway = true;
     for (let turn = 0; turn < 5; turn++) await decide([check('wide'), check('narrow', { limit: 1, burst: 1 })]);
-    expect((await decide([check('wide')])).standings[0]?.remaining).toBe(6);
+    expect((await decide([check('wide')])).standings[0]?.remaining).toBe(8);
   });
 
   it('asks each slot of a cluster for itself, and gives back what one has counted when another refuses', async () => {
