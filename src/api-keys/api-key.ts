@@ -41,7 +41,9 @@ export function apiKey({ keys, areKeysKnown, headersOf, onUse, now }: ApiKeyOpti
   // A record is replaced as a whole when anything about it changes.
   const callers = new WeakMap<KeyRecord, Caller>();
   const callerOf = (id: string, key: KeyRecord): Caller => {
-    const caller = callers.get(key) ?? callerOfKey(id, { key, headersOf });
+    const known = callers.get(key);
+    if (known !== undefined) return known;
+    const caller = callerOfKey(id, { key, headersOf });
     callers.set(key, caller);
     return caller;
   };

@@ -61,17 +61,13 @@ const TEXT = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
  */
 export function keyStore({ command, now }: { command: SendCommand; now: () => number }): KeyStore {
   const table = recordTable(keyTable, { command, now });
-  const listed = async ({ id, value }: Pick<StoredRecord<KeyRecord>, 'id' | 'value'>): Promise<ListedKey> => {
-    const { secrets, ...rest } = value;
-    const lastUse = await command('GET', lastUseKey(id));
-    const until = secrets[1]?.validUntilMs;
-    return {
-      id,
-      ...rest,
-      status: statusOf(value, now()),
-      oldSecretUntilMs: until !== undefined && until > now() ? until : undefined,
-      lastUsedAtMs: typeof lastUse === 'string' ? Number(lastUse) : undefined,
-    };
+  const listed = async (keys: readonly Pick<StoredRecord<KeyRecord>, 'id' | 'value'>[]): Promise<ListedKey[]> => {
+    if (keys.length === 0) return [];
+    const lastUses = (await command('MGET', ...keys.map(({ id }) => lastUseKey(id)))) as unknown[];
+    return keys.map(({ id, value }, index) => ({
+      ...withoutSecrets(id, { key: value, nowMs: now() }),
+      lastUsedAtMs: Number(lastUses[index] ?? 0) || undefined,
+    }));
   };
   const change = (id: string, changed: (key: KeyRecord) => KeyRecord | undefined) =>
     table.update(id, (current) => {
@@ -87,11 +83,11 @@ export function keyStore({ command, now }: { command: SendCommand; now: () => nu
     },
     async list({ tenantId } = {}) {
       const keys = await table.list();
-      return Promise.all(keys.filter(({ value }) => tenantId === undefined || value.tenantId === tenantId).map(listed));
+      return listed(keys.filter(({ value }) => tenantId === undefined || value.tenantId === tenantId));
     },
     async show(id) {
       const value = await table.get(id);
-      return value === undefined ? undefined : listed({ id, value });
+      return value === undefined ? undefined : (await listed([{ id, value }]))[0];
     },
     async rotate(id, { graceSeconds }) {
       const secret = newSecret();
@@ -113,6 +109,13 @@ export function keyStore({ command, now }: { command: SendCommand; now: () => nu
 export function statusOf({ revokedAtMs, expiresAtMs }: KeyRecord, nowMs: number): ListedKey['status'] {
   if (revokedAtMs !== undefined) return 'revoked';
   return expiresAtMs !== undefined && expiresAtMs <= nowMs ? 'expired' : 'active';
+}
+
+function withoutSecrets(id: string, { key, nowMs }: { key: KeyRecord; nowMs: number }) {
+  const { secrets, ...rest } = key;
+  const until = secrets[1]?.validUntilMs;
+  const oldSecretUntilMs = until !== undefined && until > nowMs ? until : undefined;
+  return { id, ...rest, status: statusOf(key, nowMs), oldSecretUntilMs };
 }
 
 function recordOfNew(key: NewKey, { secret, nowMs }: { secret: string; nowMs: number }): KeyRecord {

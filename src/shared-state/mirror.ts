@@ -44,6 +44,7 @@ export function mirrorOf<T>(
   const known = new Map<string, StoredRecord<T>>();
   let missing = new Map<string, StoredRecord<T>>();
   const isLive = (record: StoredRecord<T>) => !isExpired(record, now());
+  const next = () => firstOf(missing.values(), WRITES_AT_ONCE);
   /** Whether Redis has what we have of it, or a later version. */
   const take = (record: StoredRecord<T>): boolean => {
     const own = known.get(record.id);
@@ -79,9 +80,8 @@ export function mirrorOf<T>(
       return missing.size;
     },
     async restore() {
-      while (missing.size > 0) {
-        const writes = firstOf(missing.values(), WRITES_AT_ONCE);
-        // Where there is no room now, there won't be any soon.
+      // One after the other: requests come in between. Where there is no room now, there won't be any soon.
+      for (let writes = next(); writes.length > 0; writes = next()) {
         await writeRecords(definition, { command, writes });
         for (const { id } of writes) missing.delete(id);
       }

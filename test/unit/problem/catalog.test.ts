@@ -8,7 +8,7 @@ const promised: Readonly<Record<number, readonly Reason[]>> = {
     ...(['auth_missing', 'auth_malformed', 'token_expired', 'token_not_yet_valid'] as const),
     ...(['token_signature_invalid', 'token_claims_invalid', 'token_revoked'] as const),
   ],
-  403: ['scope_missing', 'ip_denied'],
+  403: ['scope_missing', 'tenant_suspended', 'ip_denied'],
   404: ['route_not_found'],
   405: ['method_not_allowed'],
   413: ['body_too_large'],
