@@ -266,3 +266,27 @@ describe('a policy in shadow mode', () => {
     expect(itemOf(await ask('/shadow/x', { address }), 'ratelimit').value).toBe('anonymous');
   });
 });
+
+describe('without Redis', () => {
+  it('each policy does what its onStoreError says', async () => {
+    const one = { key: 'address', limit: 1, windowMs: MINUTE_MS };
+    const alone = await startGateway({
+      upstreams: { crm: crm.port },
+      routes: ['local', 'allow', 'deny'].map((name) => route(name, { limits: [name] })),
+      sections: {
+        policies: { local: one, allow: { ...one, onStoreError: 'allow' }, deny: { ...one, onStoreError: 'deny' } },
+      },
+    });
+    try {
+      const twice = async (path: string) => [await call(alone.url + path), await call(alone.url + path)] as const;
+      expect(await twice('/local/x')).toMatchObject([{ status: 200 }, { status: 429 }]);
+      expect(await twice('/allow/x')).toMatchObject([{ status: 200 }, { status: 200 }]);
+      const [refused] = await twice('/deny/x');
+      expect(refused.status).toBe(503);
+      expect(reasonOf(refused)).toBe('overloaded');
+      expect(refused.headers['retry-after']).toBe('1');
+    } finally {
+      await alone.stop();
+    }
+  });
+});
