@@ -18,7 +18,8 @@ const login = { path: '/login', upstream: 'crm', auth: 'none', countLoginFailure
 
 /** What DEPLOYMENT.md says that the user of the gateway needs. */
 const COMMANDS =
-  '+eval +evalsha +script|load +get +set +incr +incrby +pttl +pexpire +del +hgetall +hdel +hincrby +time +info +quit';
+  '+eval +evalsha +script|load +get +set +incr +incrby +pttl +pexpire +del +mget +hget +hmget +hgetall ' +
+  '+hset +hdel +hincrby +hlen +hscan +zadd +zrem +zrangebyscore +xadd +xrange +xrevrange +time +info +quit';
 
 let crm: RecordingBackend;
 
@@ -37,7 +38,7 @@ async function fiveRequests(url: string): Promise<number[]> {
 
 it('needs no more rights in Redis than DEPLOYMENT.md says', async () => {
   const redis = await startRedis();
-  await redis.client.call('ACL', 'SETUSER', 'psa', 'on', '>secret', '~psa:*', ...COMMANDS.split(' '));
+  await redis.client.call('ACL', 'SETUSER', 'psa', 'on', '>secret', '~psa:*', '~{psa:state}:*', ...COMMANDS.split(' '));
   const gateway = await startGateway({
     upstreams: { crm: crm.port },
     routes: [route, login, { path: '/plain/*', upstream: 'crm', auth: 'none' }],
