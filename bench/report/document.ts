@@ -10,17 +10,27 @@ export interface Section {
   readonly text: string;
 }
 
+/** What was measured of a commit. */
+export interface Measured {
+  readonly result: Result;
+  /** The names of those that there are. */
+  readonly pictures: readonly Chart['name'][];
+}
+
 const NOT_MEASURED = 'Not measured for this commit.';
 
-/** All sections for a result. `pictures` are the names of those that it has. */
-export function sectionsOf(result: Result, pictures: readonly Chart['name'][]): Section[] {
-  const { comparison, idle, scale, profile, soak } = result;
+/** All sections. What was measured of several commits is that of the last. */
+export function sectionsOf(measured: readonly Measured[]): Section[] {
+  const all: Result = Object.assign({}, ...measured.map(({ result }) => result));
+  const { comparison, idle, scale, profile, soak } = all;
   const compared = (table: (comparison: Comparison) => Table) => tableOf(comparison, table);
-  const picture = (name: string, title: string) =>
-    pictures.includes(name) ? `![${title}](../bench/results/${result.commit}-${name}.svg)` : NOT_MEASURED;
+  const picture = (name: Chart['name'], title: string) => {
+    const of = measured.findLast(({ pictures }) => pictures.includes(name));
+    return of === undefined ? NOT_MEASURED : `![${title}](../bench/results/${of.result.commit}-${name}.svg)`;
+  };
   return [
-    { name: 'machine', text: machineOf(result) },
-    { name: 'targets', text: asMarkdown(targetsTable(result)) },
+    { name: 'machine', text: measured.map(({ result }) => machineOf(result)).join('\n') },
+    { name: 'targets', text: asMarkdown(targetsTable(all)) },
     { name: 'saturation-1', text: compared((all) => saturationTable(all, 1)) },
     { name: 'saturation-2', text: compared((all) => saturationTable(all, 2)) },
     { name: 'open-loop-1', text: compared((all) => openLoopTable(all, 1)) },
@@ -58,7 +68,12 @@ function tableOf<Figures>(figures: Figures | undefined, table: (figures: Figures
   return figures === undefined ? NOT_MEASURED : asMarkdown(table(figures));
 }
 
-function machineOf({ commit, node, processor, cores, comparison }: Result): string {
-  const run = comparison && `, ${comparison.rounds} rounds, load before the run ${comparison.loadBefore.toFixed(1)}`;
-  return `Commit \`${commit}\`, Node ${node}, ${processor} with ${cores} cores${run ?? ''}.`;
+const PARTS = ['comparison', 'idle', 'scale', 'profile', 'soak'] as const;
+
+function machineOf(result: Result): string {
+  const { commit, node, processor, cores, comparison } = result;
+  const parts = PARTS.filter((part) => result[part] !== undefined).join(', ');
+  const run =
+    comparison && `, ${comparison.rounds} rounds, load before the comparison ${comparison.loadBefore.toFixed(1)}`;
+  return `- Commit \`${commit}\` (${parts}): Node ${node}, ${processor} with ${cores} cores${run ?? ''}.`;
 }
