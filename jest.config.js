@@ -40,4 +40,6 @@ export default {
   testTimeout: 30_000,
   // Most tests wait for real time to pass.
   maxWorkers: 2,
+  // Each file leaves its modules behind.
+  workerIdleMemoryLimit: '400MB',
 };

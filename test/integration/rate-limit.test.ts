@@ -146,7 +146,7 @@ describe('the limits', () => {
   });
 
   it('leave no key without an end in Redis', async () => {
-    const keys = await redis.client.keys('*');
+    const keys = await redis.client.keys('psa:limit:*');
     expect(keys.length).toBeGreaterThan(10);
     const endless = await Promise.all(keys.map((key) => redis.client.pttl(key)));
     // -1: without an end. -2: gone meanwhile.
