@@ -16,10 +16,6 @@ const EXACT = [
   'login-failures',
   'operator-command',
   'logins-by-account',
-  'policies',
-  'plans',
-  'exact-limits',
-  'redis-topologies',
   'overload',
   'concurrency-limit',
 ];
