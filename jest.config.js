@@ -9,28 +9,23 @@ const project = (name, options) => ({
 });
 
 /** What counts exactly, or by the clock, needs a machine that keeps up. */
-const EXACT = [
-  'rate-limit',
-  'redis-faults',
-  'redis-faults-of-a-worker',
-  'login-failures',
-  'operator-command',
-  'logins-by-account',
-  'overload',
-  'concurrency-limit',
-];
+const ALONE = [
+  ...['rate-limit', 'redis-faults', 'redis-faults-of-a-worker', 'login-failures', 'logins-by-account', 'overload'],
+  ...['concurrency-limit', 'operator-command'],
+]
+  .map((name) => `integration/${name}`)
+  .concat(['system/loadtest', 'system/metrics', 'system/nginx'])
+  .map((path) => `<rootDir>/test/${path}.test.ts`);
 
 export default {
   projects: [
     project('unit'),
-    project('integration', { testPathIgnorePatterns: EXACT.map((name) => `/integration/${name}\\.test\\.ts$`) }),
-    // One file at a time, after all others: PM2, nginx, Chromium and a load generator are enough for a machine.
-    project('system', {
-      testMatch: ['system/**/*', ...EXACT.map((name) => `integration/${name}`)].map(
-        (path) => `<rootDir>/test/${path}.test.ts`,
-      ),
-      runner: '<rootDir>/test/support/serial-runner.js',
+    project('integration', {
+      testMatch: ['integration', 'system'].map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+      testPathIgnorePatterns: ALONE.map((path) => `${path.replaceAll('.', '\\.')}$`),
     }),
+    // One file at a time, after all others.
+    project('alone', { testMatch: ALONE, runner: '<rootDir>/test/support/serial-runner.js' }),
   ],
   reporters: ['default', '<rootDir>/test/support/count-reporter.js'],
   testTimeout: 30_000,
