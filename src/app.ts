@@ -115,7 +115,7 @@ export function createApp(options: AppOptions): App {
   app.set('trust proxy', settings.TRUST_PROXY);
   // express-rate-limit asks for it each time, and Express would read the headers each time.
   Object.defineProperty(app.request, 'ip', { get: ipOf });
-  Object.defineProperty(app.response, 'writeHead', { value: writeHeadWithOwn(app.response.writeHead) });
+  Object.assign(app.response, { writeHead: writeHeadWithOwn(app.response.writeHead) });
 
   // Before everything: under overload, what is done for a request before it is refused is taken from those that are served.
   const door = shedLoad({
