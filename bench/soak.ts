@@ -14,7 +14,7 @@ const say = (text: string) => console.log(`• ${text}`);
 const { figures: soak, series } = await soakGateway({ minutes: Number(values.minutes), say });
 console.log(`\n${asText(trendsTable(soak))}\n\n${asText(eventsTable(soak))}\n`);
 const result = addToResult({ part: { soak } });
-writePicture(result, { name: 'soak', svg: drawChart({ option: soakChart(series), height: 700 }) });
+writePicture(result, { name: 'soak', svg: drawChart({ option: soakChart(series), height: 900 }) });
 say(`restarts: ${soak.restarts}; ${soak.isSound ? 'sound: nothing grew, nothing failed' : 'NOT SOUND'}`);
 say(`written to bench/results/${result.commit}.json`);
 process.exitCode = soak.isSound ? 0 : 1;

@@ -4,16 +4,17 @@ import { chartHead } from './chart-head.ts';
 const ROWS = [
   { title: 'MiB', pattern: /memory|heap/ },
   { title: 'open handles', pattern: /handles/ },
+  { title: 'live objects', pattern: /emitters|functions/ },
   { title: 'event-loop delay p99, ms', pattern: /delay/ },
 ] as const;
 const TOP_PERCENT = 16;
-const ROW_PERCENT = 27;
+const ROW_PERCENT = 21;
 
-/** Options of ECharts for what was seen during a soak: memory, handles and delays, one below the other. */
+/** Options of ECharts for what was seen during a soak: memory, handles, objects and delays, one below the other. */
 export function soakChart(series: readonly Series[]): object {
   return {
     ...chartHead('Soak with faults: two workers'),
-    grid: ROWS.map((_, row) => ({ left: 70, right: 30, top: `${TOP_PERCENT + row * ROW_PERCENT}%`, height: '20%' })),
+    grid: ROWS.map((_, row) => ({ left: 70, right: 30, top: `${TOP_PERCENT + row * ROW_PERCENT}%`, height: '15%' })),
     xAxis: ROWS.map((_, row) => ({ type: 'value', gridIndex: row, name: row === ROWS.length - 1 ? 's' : '' })),
     yAxis: ROWS.map(({ title }, row) => ({
       type: 'value',

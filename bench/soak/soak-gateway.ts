@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bearer, tokenFor } from '../../test/support/gateway.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
@@ -26,7 +29,7 @@ export async function soakGateway({ minutes, say }: SoakOptions): Promise<{ figu
   const stage = await setUp();
   try {
     const load = startLoad(stage);
-    const watch = watchWorkers(stage.gateway.url);
+    const watch = watchWorkers({ url: stage.gateway.url, looksFile: stage.looksFile });
     const looks = Math.ceil((minutes * 60_000) / LOOK_MS);
     for (let look = 0; look < looks; look++) {
       await sleep(LOOK_MS);
@@ -48,9 +51,12 @@ export async function soakGateway({ minutes, say }: SoakOptions): Promise<{ figu
 }
 
 async function setUp() {
+  const folder = mkdtempSync(join(tmpdir(), 'psa-soak-'));
+  const looksFile = join(folder, 'looks.jsonl');
   const [redis, restless, faulty] = await Promise.all([startRedis(), restlessService(), faultyService()]);
   const tearDownRest = async () => {
     await Promise.all([redis.stop(), restless.stop(), faulty.stop()]);
+    rmSync(folder, { recursive: true });
   };
   const gateway = await startGuardedPm2Gateway({
     REDIS_PORT: String(redis.port),
@@ -59,12 +65,15 @@ async function setUp() {
     TICKETS_SERVICE_URL: `http://127.0.0.1:${faulty.port}`,
     RATE_LIMIT_MAX_REQUESTS: NO_LIMIT,
     USER_RATE_LIMIT_MAX: NO_LIMIT,
+    NODE_OPTIONS: `--import ${join(import.meta.dirname, 'live-objects.ts')}`,
+    SOAK_LOOKS: looksFile,
   }).catch(async (error: unknown) => {
     await tearDownRest();
     throw error;
   });
   return {
     gateway,
+    looksFile,
     async tearDown() {
       await gateway.stop();
       await tearDownRest();
