@@ -7,6 +7,7 @@ import { startOneWorker } from '../contenders/gateway.ts';
 import { payloads } from '../rig/payloads.ts';
 import { startProgram } from '../rig/program.ts';
 import type { Rig } from '../rig/rig.ts';
+import { slowProcessor } from './slow-processor.ts';
 
 /** Something to overload. */
 export interface Situation {
@@ -33,18 +34,26 @@ export async function slowService(rig: Rig): Promise<Situation> {
   return { ...gateway, path: `${PREFIX}/x`, stop };
 }
 
-/** One worker that is itself the bottleneck. */
-export async function busyWorker(rig: Rig): Promise<Situation> {
+/** One worker that is itself the bottleneck, with a share of a processor. */
+export async function busyWorker(rig: Rig, share: number): Promise<Situation> {
   const gateway = await worker(rig, rig.upstream.port);
-  return { ...gateway, path: `${PREFIX}${payloads[0]?.path}` };
+  const giveBack = share < 1 ? slowProcessor(gateway.pid, share) : () => undefined;
+  const stop = async () => {
+    giveBack();
+    await gateway.stop();
+  };
+  return { ...gateway, path: `${PREFIX}${payloads[0]?.path}`, stop };
 }
 
 /**
  * The same behind nginx as shipped, which lets so many requests per second through. Without TLS, and as if all clients had
  * addresses of their own, since all come from one machine here.
  */
-export async function busyWorkerBehindNginx(rig: Rig, perSecond: number): Promise<Situation> {
-  const gateway = await busyWorker(rig);
+export async function busyWorkerBehindNginx(
+  rig: Rig,
+  { perSecond, share }: { perSecond: number; share: number },
+): Promise<Situation> {
+  const gateway = await busyWorker(rig, share);
   const port = await freePort();
   const limits = 'snippets/psa-limits.conf';
   const edits: Edit[] = [
