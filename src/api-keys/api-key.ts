@@ -4,7 +4,7 @@ import { type Caller, isRepeated } from '../context.ts';
 import { Problem, type ProblemOptions } from '../problem/problem.ts';
 import type { KeyRecord } from './key-record.ts';
 import { statusOf } from './key-store.ts';
-import { hashOfSecret, keyOf } from './key-text.ts';
+import { hashOfSecret, holderOf, keyOf } from './key-text.ts';
 
 /** What a key says of its holder, in the words of a token's claims. */
 export interface KeyClaims extends Readonly<Record<string, unknown>> {
@@ -82,16 +82,14 @@ function textIn({ headers, rawHeaders }: IncomingMessage): string | undefined {
 function hasSecret({ secrets, hash, nowMs }: { secrets: KeyRecord['secrets']; hash: string; nowMs: number }): boolean {
   let isRight = false;
   for (const { hash: kept, validUntilMs = Number.POSITIVE_INFINITY } of secrets) {
-    // Both are hex of 32 bytes, unless somebody has tampered with the record.
-    const isEqual = kept.length === hash.length && timingSafeEqual(Buffer.from(kept), Buffer.from(hash));
-    if (isEqual && validUntilMs > nowMs) isRight = true;
+    if (timingSafeEqual(Buffer.from(kept), Buffer.from(hash)) && validUntilMs > nowMs) isRight = true;
   }
   return isRight;
 }
 
 function callerOfKey(id: string, { key, headersOf }: { key: KeyRecord; headersOf: ApiKeyOptions['headersOf'] }) {
   const { tenantId, roles, scopes, owner, limits } = key;
-  const userId = `key:${id}`;
+  const userId = holderOf(id);
   return {
     userId,
     tenantId,

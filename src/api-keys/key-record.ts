@@ -13,7 +13,7 @@ const keyRecord = z.object({
   /** Names of policies of `gateway.yaml` that limit this key besides those of its routes. */
   limits: z.array(z.string()).optional(),
   /** SHA-256 of the secrets, in hex, newest first. Those that were replaced are valid for a while longer. */
-  secrets: z.array(z.object({ hash: z.string(), validUntilMs: z.number().optional() })).min(1),
+  secrets: z.array(z.object({ hash: z.string().regex(/^[0-9a-f]{64}$/), validUntilMs: z.number().optional() })).min(1),
   createdAtMs: z.number(),
   expiresAtMs: z.number().optional(),
   revokedAtMs: z.number().optional(),

@@ -24,6 +24,16 @@ export function textOfKey({ id, secret }: KeyText): string {
   return `psa_${id}_${secret}`;
 }
 
+/** What the holder of a key is called as a user, by limits, logs and services. */
+export function holderOf(id: string): string {
+  return `key:${id}`;
+}
+
+/** Whether a user is the holder of a key: so nobody else may be called. */
+export function isHolder(userId: string): boolean {
+  return userId.startsWith('key:');
+}
+
 export function newKeyId(): string {
   return randomBytes(ID_BYTES).toString('hex');
 }

@@ -1,4 +1,6 @@
+import { isHolder } from '../api-keys/key-text.ts';
 import { bearerToken } from '../auth/bearer-token.ts';
+import type { Claims } from '../auth/check-claims.ts';
 import { callerFromClaims } from '../auth/identity-headers.ts';
 import { issuerTokens } from '../auth/issuer-tokens.ts';
 import { type KeySet, openKeySet } from '../auth/key-set.ts';
@@ -6,6 +8,7 @@ import { opaqueTokens } from '../auth/opaque-tokens.ts';
 import { publishedKey, signAssertion } from '../auth/sign-assertion.ts';
 import { sharedSecretKeys } from '../auth/signing-keys.ts';
 import { tokenCache } from '../auth/token-cache.ts';
+import { unauthorized } from '../auth/unauthorized.ts';
 import { verifyByIssuer } from '../auth/verify-by-issuer.ts';
 import { verifyToken } from '../auth/verify-token.ts';
 import type { AppOptions } from './app-options.ts';
@@ -17,7 +20,8 @@ const LEEWAY_SECONDS = 5;
 export function tokenIdentity(options: AppOptions) {
   const { config, time } = options;
   const { identity } = config.gateway;
-  const toCaller = callerFromClaims(identity);
+  const callerOfClaims = callerFromClaims(identity);
+  const toCaller = (claims: Claims) => callerOfClaims(notOfKey(claims));
   // The key sets forget what the cache remembers, and the cache is filled by what they verify.
   const keySets = openKeySets(options, () => cache.forget());
   const cache = tokenCache({
@@ -36,7 +40,7 @@ export function tokenIdentity(options: AppOptions) {
   const { assertion } = identity;
   return {
     /** Also of what is no token but says the same things. */
-    callerOfClaims: toCaller,
+    callerOfClaims,
     reader: bearerToken({ callerOfToken: cache.callerOf, callerOfOpaqueToken: opaque?.callerOf }),
     assertion: assertion && signAssertion({ settings: assertion, now: time.now }),
     publishedKeys: (assertion?.keys ?? []).map(publishedKey),
@@ -54,6 +58,12 @@ export function tokenIdentity(options: AppOptions) {
       opaque?.close();
     },
   };
+}
+
+/** Where people choose their own `sub`, somebody could choose to be the holder of an API key. */
+function notOfKey(claims: Claims): Claims {
+  if (!isHolder(claims.sub)) return claims;
+  throw unauthorized('token_claims_invalid', { detail: 'Only holders of API keys have such a `sub`.' });
 }
 
 function openKeySets({ config, logger, time }: AppOptions, onKeysRemoved: () => void) {

@@ -14,8 +14,7 @@ export interface ClaimRules {
   readonly leewaySeconds: number;
 }
 
-/** It becomes a header, a key in Redis and a part of log lines, so it holds nothing that only breaks things there. */
-const SUBJECT = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const ID = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
 /**
  * The rules for claims, the same for tokens of every source: `exp` and `sub` must be there, and nothing may be of a type
@@ -36,10 +35,16 @@ export function checkClaims(payload: unknown, rules: ClaimRules & { readonly now
     throw unauthorized('token_not_yet_valid', { detail: 'The token was issued in the future (`iat`).' });
   }
   checkParties(payload as Record<string, unknown>, rules);
-  if (typeof sub !== 'string' || !SUBJECT.test(sub)) {
-    throw unfit('`sub` must be a text of 1 to 255 characters without control characters');
-  }
+  if (!isId(sub)) throw unfit('`sub` must be a text of 1 to 255 characters without control characters');
   return payload as Claims;
+}
+
+/**
+ * Whether a claim can be the id of a user or a tenant. It becomes a header, a key in Redis and a part of log lines, so it
+ * holds nothing that only breaks things there.
+ */
+export function isId(claim: unknown): claim is string {
+  return typeof claim === 'string' && ID.test(claim);
 }
 
 /** Which claim says that a token is for somebody else, never what it should say. */

@@ -1,5 +1,5 @@
 import type { Caller } from '../context.ts';
-import type { Claims } from './check-claims.ts';
+import { type Claims, isId } from './check-claims.ts';
 import { unauthorized } from './unauthorized.ts';
 
 /** Longest header value that a claim may become: services refuse longer ones with errors that nobody understands. */
@@ -28,7 +28,7 @@ export function callerFromClaims({
     const { sub, tenantId, roles, jti, iat } = claims;
     return {
       userId: sub,
-      tenantId: typeof tenantId === 'string' ? tenantId : undefined,
+      tenantId: tenantOf(tenantId),
       roles: roleList(roles ?? []),
       scopes: scopesOf(claims, scopeClaims),
       credential: {
@@ -39,6 +39,17 @@ export function callerFromClaims({
       headers: values,
     };
   };
+}
+
+/**
+ * One tenant, in the words of its header: a service must never be told of a tenant that plans, suspensions and revocations
+ * don't see.
+ */
+function tenantOf(claim: unknown): string | undefined {
+  if (claim === undefined || claim === null || claim === '') return undefined;
+  const id = typeof claim === 'number' ? String(claim) : claim;
+  if (!isId(id)) throw invalid('tenantId', 'must be a text of 1 to 255 characters without control characters');
+  return id;
 }
 
 /** What is no list of texts is refused: the gateway and a service could read it as different roles. */

@@ -14,8 +14,11 @@ export interface PublicKey {
 /** A set with more is not what it should be. */
 const MAX_KEYS = 50;
 
-/** Shorter ones can be broken; longer ones, and larger exponents, make whoever verifies work for whoever sends. */
-const RSA = { minBits: 2048, maxBits: 8192, maxExponentBytes: 4 };
+/**
+ * Shorter ones can be broken; longer ones, and larger exponents, make whoever verifies work for whoever sends. With an
+ * exponent of 1 every text is its own signature, and an even one belongs to no key.
+ */
+const RSA = { minBits: 2048, maxBits: 8192, minExponent: 3, maxExponent: 0xffffffff };
 
 /** What makes a public key, by type. Nothing else of it is imported, and nothing private. */
 const MEMBERS: ReadonlyMap<unknown, readonly string[]> = new Map([
@@ -78,11 +81,17 @@ function isFor(jwk: JWK, algorithm: Algorithm): jwk is JWK & { kty: string } {
   return kid === undefined || typeof kid === 'string';
 }
 
+interface RsaSize {
+  readonly modulusLength: number;
+  readonly publicExponent: Uint8Array;
+}
+
 function isOfGoodSize(algorithm: object): boolean {
-  const { modulusLength, publicExponent } = algorithm as { modulusLength?: number; publicExponent?: Uint8Array };
-  if (modulusLength === undefined) return true;
-  const isBounded = modulusLength >= RSA.minBits && modulusLength <= RSA.maxBits;
-  return isBounded && (publicExponent?.byteLength ?? 0) <= RSA.maxExponentBytes;
+  const { modulusLength: bits, publicExponent = new Uint8Array() } = algorithm as Partial<RsaSize>;
+  if (bits === undefined) return true;
+  const exponent = publicExponent.reduce((value, byte) => value * 256 + byte, 0);
+  const isUsual = exponent % 2 === 1 && exponent >= RSA.minExponent && exponent <= RSA.maxExponent;
+  return isUsual && bits >= RSA.minBits && bits <= RSA.maxBits;
 }
 
 async function isSignedWith(

@@ -126,7 +126,7 @@ export function crossCheckLimits(file: z.output<z.ZodObject<typeof limitSections
   const known = Object.keys(policies);
   for (const [index, { limits, weight }] of routes.entries()) {
     for (const [place, limit] of limits.entries()) {
-      const found = policies[limit];
+      const found = Object.hasOwn(policies, limit) ? policies[limit] : undefined;
       const path = ['routes', index, 'limits', place];
       if (found === undefined) complain(path, `expected one of ${known.join(', ') || 'policies'}, got "${limit}"`);
       else if (limits.indexOf(limit) !== place) complain(path, `"${limit}" is listed twice`);
@@ -144,7 +144,7 @@ export function crossCheckLimits(file: z.output<z.ZodObject<typeof limitSections
       }
     }
   }
-  if (defaultPlan !== undefined && plans[defaultPlan] === undefined) {
+  if (defaultPlan !== undefined && !Object.hasOwn(plans, defaultPlan)) {
     complain(['defaultPlan'], `expected one of ${Object.keys(plans).join(', ') || 'plans'}, got "${defaultPlan}"`);
   }
   return complaints;

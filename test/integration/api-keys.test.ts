@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { call, reasonOf } from '../support/call.ts';
-import { bearer, startGateway, type TestGateway } from '../support/gateway.ts';
+import { bearer, startGateway, type TestGateway, tokenFor } from '../support/gateway.ts';
 import { operatorOf } from '../support/operator.ts';
 import { parseAnswer, sendRaw } from '../support/raw-client.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
@@ -69,6 +69,13 @@ describe('a caller with an API key', () => {
     const agent = await issue({ roles: ['agent'] });
     expect((await ask(withKey(manager.key), '/managers/crm/x')).status).toBe(200);
     expect(reasonOf(await ask(withKey(agent.key), '/managers/crm/x'))).toBe('scope_missing');
+  });
+
+  it('has a name that no token can take', async () => {
+    const { id } = await issue({ tenantId: 'tenant-1' });
+    const answer = await ask(bearer(tokenFor({ sub: `key:${id}` })));
+    expect([answer.status, reasonOf(answer)]).toEqual([401, 'token_claims_invalid']);
+    expect(crm.requests).toEqual([]);
   });
 
   it('never shows its key to a service, not even a wrong one where nobody asks for it', async () => {

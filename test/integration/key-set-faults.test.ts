@@ -72,6 +72,15 @@ describe('a key set whose server', () => {
     'secrets under a public algorithm': [{ ...secret, alg: 'RS256', kid: 'good' }],
     'keys that are too short': [issuerKey('RS256', 'good', { modulusLength: 1024 }).jwk],
     'keys with an exponent that keeps us busy': [{ ...good.jwk, e: Buffer.alloc(200, 0xff).toString('base64url') }],
+    'keys whose every text is its own signature': [{ ...good.jwk, e: 'AQ' }],
+    'keys with an even exponent': [
+      { ...good.jwk, e: 'Ag' },
+      { ...good.jwk, e: 'AQAA' },
+    ],
+    'keys without an exponent': [
+      { ...good.jwk, e: '' },
+      { ...good.jwk, e: 'AA' },
+    ],
     'keys whose numbers are none': [{ ...good.jwk, n: '!' }],
     'keys whose id is an object': [{ ...good.jwk, kid: { $ne: 1 } }],
     'no objects': [null, 7, 'key', []],

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { keyTable } from '../../src/api-keys/key-record.ts';
 import { recordTable } from '../../src/shared-state/record-table.ts';
 import { tenantTable } from '../../src/tenants/tenant-store.ts';
 import { operatorOf } from '../support/operator.ts';
@@ -162,5 +163,9 @@ describe('a table of records', () => {
     for (const [index, text] of texts.entries()) await redis.client.hset('psa:{state}:tenants', `t${index}`, text);
     expect(await table.list()).toEqual([]);
     expect(await table.get('t0')).toBeUndefined();
+    // As long as a hash, and yet nothing that one can be compared with.
+    const key = { owner: 'o', roles: [], scopes: [], secrets: [{ hash: '\u00e9'.repeat(64) }], createdAtMs: 1 };
+    await redis.client.hset('psa:{state}:api-keys', 'k', JSON.stringify({ revision: 1, value: key }));
+    expect(await recordTable(keyTable, { command, now }).get('k')).toBeUndefined();
   });
 });

@@ -54,6 +54,12 @@ describe('a suspended tenant', () => {
     expect(crm.requests.flatMap(({ headers }) => headers['x-tenant-id'] ?? [])).toEqual(['other', 'other', 'other']);
   });
 
+  it('is suspended too where its tokens have it as a number', async () => {
+    await operator.tenants.suspend('7');
+    await answersWith(403, bearer(tokenFor({ tenantId: 7 })));
+    expect(reasonOf(await ask(bearer(tokenFor({ tenantId: ['7'] }))))).toBe('token_claims_invalid');
+  });
+
   it('can still use what asks for no caller, such as a login', async () => {
     await operator.tenants.suspend('acme');
     await answersWith(403, member);

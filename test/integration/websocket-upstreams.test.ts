@@ -84,12 +84,14 @@ describe('the answer of a service to a handshake', () => {
 
   it('may come together with the first frames', async () => {
     const message = Buffer.concat([Buffer.from([0x81, 5]), Buffer.from('early')]).toString('latin1');
-    await startWith(answering(switching(upgrade, connection, acceptLine, 'Content-Length: 7') + message));
+    const lines = [upgrade, connection, acceptLine, 'Content-Length: 7', 'X-Name: Zo\xeb'];
+    await startWith(answering(switching(...lines) + message));
     const { text } = await sendRaw(gateway.port, handshake, { until: (sofar) => sofar.endsWith('early') });
     const [head, frames] = text.split('\r\n\r\n');
     expect(frames).toBe(message);
     expect(head).toMatch(/^connection: upgrade\r$/im);
     expect(head).toMatch(/^upgrade: websocket\r$/im);
+    expect(head).toMatch(/^x-name: Zo\xeb\r?$/im);
     expect(head).not.toMatch(/^content-length|^transfer-encoding/im);
   });
 

@@ -4,7 +4,9 @@ import { createConnection } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { WebSocket } from 'ws';
 import { bearer, startGateway, type TestGateway } from '../support/gateway.ts';
+import { identitySpellings } from '../support/identity-spellings.ts';
 import { metricsOf, total } from '../support/metrics-of.ts';
+import { sendRaw } from '../support/raw-client.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { until } from '../support/until.ts';
 import { handshakeLines, openSocket } from '../support/websocket-client.ts';
@@ -58,6 +60,21 @@ describe('a WebSocket', () => {
     expect(await socket.closed).toBe(4321);
     await until('the close of the service', () => service.received.codes.length > 0);
     expect(service.received.codes).toEqual([4321]);
+  });
+
+  it('tells the service of its caller what the gateway says, and nothing that the client makes up', async () => {
+    await start();
+    const forged = identitySpellings.filter((name) => /^x/i.test(name)).map((name) => `${name}: root`);
+    const lines = [...handshakeLines, ...forged];
+    for (const path of ['/api/live/x', '/open/live/x']) {
+      const bytes = rawRequest({ target: path, lines: [...lines, `Authorization: ${bearer().authorization}`] });
+      await sendRaw(gateway.port, bytes, { until: (text) => text.includes('\r\n\r\n') });
+    }
+    const handshakes = await until('both handshakes', () => service.handshakes.length === 2 && service.handshakes);
+    for (const { headers, rawHeaders } of handshakes) {
+      expect(rawHeaders).not.toContain('root');
+      expect(headers['x-user-id']).toBe('user-1');
+    }
   });
 
   it('carries messages of every length as they are, compressed or not', async () => {

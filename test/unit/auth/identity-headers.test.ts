@@ -64,10 +64,24 @@ describe('callerFromClaims', () => {
     ['email', [['nested']]],
     ['email', [null]],
     ['tenantId', {}],
+    ['tenantId', ['acme']],
+    ['tenantId', 'acme\0'],
+    ['tenantId', 'x'.repeat(256)],
   ])('refuses a claim %s that is %j', (claim, value) => {
     const refusal = problemOf(() => callerOf({ [claim]: value }));
     expect(refusal.reason).toBe('token_claims_invalid');
     expect(refusal.message).toContain(`\`${claim}\``);
+  });
+
+  it('takes a tenant that is a number for the tenant of that name, as its header does', () => {
+    expect(callerOf({ tenantId: 7 })).toMatchObject({
+      tenantId: '7',
+      headers: [
+        ['X-User-Id', 'u'],
+        ['X-Tenant-Id', '7'],
+      ],
+    });
+    expect(callerOf({ tenantId: '' }).tenantId).toBeUndefined();
   });
 
   it('refuses a claim that would make a header of more than 4096 characters', () => {

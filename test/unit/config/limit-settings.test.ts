@@ -31,6 +31,13 @@ describe('policies and plans', () => {
   it.each([
     [{}, { limits: ['burst'] }, 'routes[0].limits[0]: expected one of policies, got "burst"'],
     [{ policies: { a: policy } }, { limits: ['b'] }, 'routes[0].limits[0]: expected one of a, got "b"'],
+    // Every object has one of that name.
+    [
+      { policies: { a: policy } },
+      { limits: ['constructor'] },
+      'routes[0].limits[0]: expected one of a, got "constructor"',
+    ],
+    [{ defaultPlan: 'constructor' }, {}, 'defaultPlan: expected one of plans, got "constructor"'],
     [{ policies: { a: policy } }, { limits: ['a', 'a'] }, 'routes[0].limits[1]: "a" is listed twice'],
     [
       { policies: { a: policy } },
