@@ -50,7 +50,8 @@ export async function startWorker({ config, pid, instance, memory, resolve }: Wo
   const { settings, gateway } = config;
   const id = instance ?? '0';
   const logger = openLogger(settings, id);
-  const redis = connectRedis({ settings, logger });
+  const time = { clock: () => performance.now(), now: Date.now };
+  const redis = connectRedis({ settings, logger, clock: time.clock });
   let state: 'starting' | 'ready' | 'draining' = 'starting';
   const app = createApp({
     config,
@@ -63,7 +64,7 @@ export async function startWorker({ config, pid, instance, memory, resolve }: Wo
       const answered = await exchange.ask<WorkerDetails>('details');
       return answered.map(({ answer }) => answer).toSorted((a, b) => a.pid - b.pid);
     },
-    time: { clock: () => performance.now(), now: Date.now },
+    time,
     resolve: resolve ?? ((host) => lookup(host, { all: true })),
   });
   const { server, pending, upgrades } = publicServer({

@@ -52,6 +52,7 @@ function snapshotOfNothing(): Promise<Snapshot> {
     instances: () => ({}),
     sharedState: () => ({ ageSeconds: 0, records: {} }),
     isRedisAway: () => false,
+    refusedByRedis: () => [],
     isReady: () => true,
     lostLogLines: () => 0,
     openWebSockets: () => 0,

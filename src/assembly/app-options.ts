@@ -2,12 +2,13 @@ import type { Config } from '../config/load-config.ts';
 import type { WorkerDetails } from '../health/worker-details.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { CounterLink } from '../rate-limit/shared-counter.ts';
+import type { Refused } from '../redis/refusals.ts';
 import type { Resolve } from '../upstream/follow-addresses.ts';
 
 /** What the process lends the pipeline. */
 export interface AppOptions {
   readonly config: Config;
-  readonly redis: CounterLink;
+  readonly redis: CounterLink & { refused(): readonly Refused[] };
   readonly logger: Logger;
   /** This worker, and how many share the limits while Redis is away. */
   readonly worker: {

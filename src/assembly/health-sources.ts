@@ -19,6 +19,7 @@ export function healthSources(
   const common = {
     isReady,
     isRedisAway: redis.isAway,
+    refusedByRedis: redis.refused,
     areLogsFailing: logger.isFailing,
     sharedState: operator.report,
     breakers,

@@ -67,7 +67,7 @@ async function connected(settings: Settings): Promise<RedisLink> {
       reason = details.reason ?? reason;
     },
   };
-  const link = connectRedis({ settings, logger });
+  const link = connectRedis({ settings, logger, clock: () => performance.now() });
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise((done) => {
     timer = setTimeout(done, CONNECT_PATIENCE_MS);

@@ -5,7 +5,7 @@ export const OWN_TAG = 'Gateway';
 
 const text = { type: 'string' };
 const number = { type: 'number' };
-const upOrDown = { type: 'string', enum: ['up', 'down'] };
+const upOrDown = { type: 'string', enum: ['up', 'down', 'refusing'] };
 const open: JsonObject = { type: 'object', additionalProperties: true };
 
 /** Schemas of the gateway's own answers, by name. */
@@ -18,7 +18,7 @@ export const ownSchemas: JsonObject = {
     timestamp: { ...text, format: 'date-time' },
     dependencies: {
       type: 'object',
-      description: 'Redis, the log files, and the services by name.',
+      description: 'Redis, the log files, and the services by name. Redis may serve and refuse some commands.',
       additionalProperties: {
         type: 'object',
         required: ['status'],
@@ -31,7 +31,7 @@ export const ownSchemas: JsonObject = {
     pid: { type: 'integer' },
     isReady: { type: 'boolean' },
     uptime: { ...number, description: 'Seconds.' },
-    redis: fixedObject({ status: upOrDown }),
+    redis: fixedObject({ status: upOrDown, refused: { type: 'array', items: open } }),
     memory: { ...fixedObject({ rss: number, heapUsed: number, external: number }), description: 'Bytes.' },
     eventLoopDelay: {
       ...fixedObject({ mean: number, p99: number, max: number }),

@@ -1,6 +1,7 @@
 /** How a dependency is doing. */
 export interface DependencyReport {
-  readonly status: 'up' | 'down';
+  /** `refusing`: it serves, but not all that we need of it. Redis only. */
+  readonly status: 'up' | 'down' | 'refusing';
   /** The breaker's state, where there is one. */
   readonly breaker?: string;
 }
@@ -14,6 +15,7 @@ export interface HealthSources {
   /** Whether this worker may take traffic: not while it starts or drains. */
   readonly isReady: () => boolean;
   readonly isRedisAway: () => boolean;
+  readonly refusedByRedis: () => readonly { readonly isRecent: boolean }[];
   readonly areLogsFailing: () => boolean;
   /** How well this worker knows what the operator keeps in Redis. */
   readonly sharedState: () => { readonly state: string };
@@ -39,12 +41,12 @@ export interface HealthReport {
 }
 
 /**
- * How the worker is doing. Degraded still serves: without Redis limits are per worker, without room for logs nothing is
+ * How the worker is doing. Degraded still serves: without Redis, or its permission, limits are per worker, without room for logs nothing is
  * on record, revocations, API keys and tenants may be older than they should, an open breaker, or a service without a
  * healthy instance, is one service, and keys that can't be fetched are those of before.
  */
 export function healthReport(sources: HealthSources): HealthReport {
-  const redis: DependencyReport = { status: sources.isRedisAway() ? 'down' : 'up' };
+  const redis: DependencyReport = { status: redisStatus(sources) };
   const logs: DependencyReport = { status: sources.areLogsFailing() ? 'down' : 'up' };
   const sharedState: DependencyReport = { status: sources.sharedState().state === 'fresh' ? 'up' : 'down' };
   const { isIdentityFailing } = sources;
@@ -69,6 +71,12 @@ export function healthReport(sources: HealthSources): HealthReport {
     timestamp: new Date().toISOString(),
     dependencies,
   };
+}
+
+/** How Redis is doing for this worker. */
+export function redisStatus({ isRedisAway, refusedByRedis }: Pick<HealthSources, 'isRedisAway' | 'refusedByRedis'>) {
+  if (isRedisAway()) return 'down';
+  return refusedByRedis().some(({ isRecent }) => isRecent) ? 'refusing' : 'up';
 }
 
 function statusOf(isReady: boolean, dependencies: readonly DependencyReport[]): HealthStatus {

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { type HealthSources, redisStatus } from './health-report.ts';
 
 /** What one worker knows of itself. */
 export interface WorkerDetails {
@@ -7,7 +8,11 @@ export interface WorkerDetails {
   readonly isReady: boolean;
   /** Seconds. */
   readonly uptime: number;
-  readonly redis: { readonly status: 'up' | 'down' };
+  readonly redis: {
+    readonly status: 'up' | 'down' | 'refusing';
+    /** What it has refused since the worker started. */
+    readonly refused: readonly object[];
+  };
   /** How well it knows revocations, API keys and tenants, and how many of each there are. */
   readonly sharedState: object;
   /** Bytes. */
@@ -24,6 +29,7 @@ interface WorkerDetailsSources {
   readonly pid: number;
   readonly isReady: () => boolean;
   readonly isRedisAway: () => boolean;
+  readonly refusedByRedis: HealthSources['refusedByRedis'];
   readonly uptimeSeconds: () => number;
   readonly memory: () => { rss: number; heapUsed: number; external: number };
   readonly sharedState: () => object;
@@ -52,7 +58,7 @@ export function workerDetails(sources: WorkerDetailsSources): () => WorkerDetail
       pid: sources.pid,
       isReady: sources.isReady(),
       uptime: Math.round(sources.uptimeSeconds()),
-      redis: { status: sources.isRedisAway() ? 'down' : 'up' },
+      redis: { status: redisStatus(sources), refused: sources.refusedByRedis() },
       sharedState: sources.sharedState(),
       memory: { rss, heapUsed, external },
       eventLoopDelay,

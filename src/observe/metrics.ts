@@ -110,6 +110,11 @@ export const metricDefinitions = {
     labelNames: [],
     aggregator: 'min',
   },
+  redisRefusals: {
+    name: 'gateway_redis_refusals_total',
+    help: 'Commands that a Redis which serves has refused: `kind` is the first word of its answer, such as NOPERM. Limits whose script it refuses are counted per worker.',
+    labelNames: ['command', 'kind'],
+  },
   sharedStateAge: {
     name: 'gateway_shared_state_age_seconds',
     help: 'How long ago the worker that knows least was last told of revocations, API keys and tenants; since its start if it never was.',

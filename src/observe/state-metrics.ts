@@ -30,6 +30,7 @@ export interface MetricSources {
   /** The names of limits that the configuration adds. */
   readonly limits?: readonly string[];
   readonly isRedisAway: () => boolean;
+  readonly refusedByRedis: () => readonly { readonly command: string; readonly kind: string; readonly count: number }[];
   readonly sharedState: () => {
     readonly ageSeconds: number;
     readonly records: Readonly<Record<string, number>>;
@@ -145,13 +146,21 @@ function lookAtTokens({ tokenCache, keySets }: MetricSources, registers: Registr
   });
 }
 
-function lookAtRedis({ isRedisAway, sharedState }: MetricSources, registers: Registry[]): void {
+function lookAtRedis({ isRedisAway, refusedByRedis, sharedState }: MetricSources, registers: Registry[]): void {
   const define = metricDefinitions;
   new Gauge({
     ...define.redisUp,
     registers,
     collect() {
       this.set(isRedisAway() ? 0 : 1);
+    },
+  });
+  new Counter({
+    ...define.redisRefusals,
+    registers,
+    collect() {
+      this.reset();
+      for (const { command, kind, count } of refusedByRedis()) this.inc({ command, kind }, count);
     },
   });
   new Gauge({

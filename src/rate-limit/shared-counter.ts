@@ -58,7 +58,7 @@ export function sharedCounter({ link, prefix, limit, windowMs, workers, time }: 
       try {
         return await increment(key);
       } catch {
-        // The link has noticed, logged it and gone away.
+        // The link has noticed and logged it: Redis is away, or refuses this.
         return local.increment(key);
       }
     },

@@ -50,7 +50,7 @@ export function sharedDecision({ link, workers, time }: SharedDecisionOptions): 
       if (decision.refusal !== undefined) refusals.add(decision.refusal);
       return decision;
     } catch {
-      // The link has noticed, logged it and gone away.
+      // The link has noticed and logged it: Redis is away, or refuses this.
       return local.decide(checks);
     }
   };

@@ -36,8 +36,8 @@ const POLL_INTERVAL_MS = 400;
 
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** How soon to ask again where Redis has refused to answer at all: each refusal makes the link look away for a moment. */
-const REFUSED_PAUSE_MS = 30_000;
+/** How soon to ask again after a failure: a Redis that tells only part of it would be asked for everything each time. */
+const RETRY_MS = 5000;
 
 interface SharedStateOptions {
   readonly link: StateLink;
@@ -57,22 +57,22 @@ export function openSharedState({ link, logger, time }: SharedStateOptions): Sha
   const records = () => Object.fromEntries([...tables].map(([name, { size }]) => [name, size]));
   const known = freshness({ logger, clock: time.clock, records });
   const follow = followChanges({ command: link.command, tables, logger });
-  let pausedUntil = Number.NEGATIVE_INFINITY;
+  let notBefore = Number.NEGATIVE_INFINITY;
   const poll = oneAtATime(async () => {
-    if (time.clock() < pausedUntil) return;
     try {
       const isChanged = await follow();
+      notBefore = Number.NEGATIVE_INFINITY;
       known.answered();
       if (isChanged) for (const listener of listeners) listener();
     } catch (error) {
       known.failed(error);
-      if (isRefusal(error)) pausedUntil = time.clock() + REFUSED_PAUSE_MS;
+      notBefore = time.clock() + RETRY_MS;
     }
   });
   // So a worker knows them before it serves, and again before Redis counts as back.
   link.beforeReturn(poll);
   const timer = setInterval(() => {
-    if (!link.isAway()) void poll();
+    if (!link.isAway() && time.clock() >= notBefore) void poll();
     known.judge();
   }, POLL_INTERVAL_MS).unref();
   const sweeper = setInterval(() => {
@@ -103,9 +103,4 @@ function oneAtATime(work: () => Promise<void>): () => Promise<void> {
     });
     return underWay;
   };
-}
-
-/** Access rules without our keys or commands, or something else under our keys. The limits must not suffer for it. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && /^(?:NOPERM|WRONGTYPE|ERR unknown command)/.test(error.message);
 }

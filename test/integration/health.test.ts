@@ -81,7 +81,7 @@ describe('GET /health/detailed', () => {
       worker: '0',
       pid: process.pid,
       isReady: true,
-      redis: { status: 'up' },
+      redis: { status: 'up', refused: [] },
       sharedState: {
         state: 'fresh',
         ageSeconds: expect.any(Number),

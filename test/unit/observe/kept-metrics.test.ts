@@ -20,6 +20,7 @@ function worker(id: string) {
     instances: () => ({}),
     sharedState: () => ({ ageSeconds: 0, records: {} }),
     isRedisAway: () => false,
+    refusedByRedis: () => [],
     isReady: () => true,
     lostLogLines: () => 0,
     openWebSockets: () => 0,
