@@ -8,9 +8,6 @@ import { sendRaw } from '../support/raw-client.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { unfitTokens } from '../support/unfit-tokens.ts';
 
-/** CPU time for one of them, the client's own included: what a flood of them costs, however busy the machine is. */
-const MAX_CPU_MS = 5;
-
 const keys = ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => issuerKey(alg));
 const issuer = 'https://issuer.example';
 const now = Math.floor(Date.now() / 1000);
@@ -36,30 +33,26 @@ afterAll(async () => {
   await crm.stop();
 });
 
-/** Sends all of them; returns those that got anything else than a 401, and what one of them costs. */
-async function send(tokens: Forgeries): Promise<{ passed: string[]; cpuMs: number }> {
+/** Sends all of them; returns those that got anything else than a 401. What they cost is measured in bench/. */
+async function send(tokens: Forgeries): Promise<string[]> {
   const passed: string[] = [];
-  const before = process.cpuUsage();
   for (const [name, token] of Object.entries(tokens)) {
     const headers = { authorization: `Bearer ${token.replaceAll(/[^\x21-\x7e]/g, ' ')}` };
     const { status, headers: answer } = await call(`${gateway.url}/api/crm/x`, { headers });
     if (status !== 401 || answer['www-authenticate'] === undefined) passed.push(`${name}: ${status}`);
   }
-  const { user, system } = process.cpuUsage(before);
-  return { passed, cpuMs: (user + system) / 1000 / Object.keys(tokens).length };
+  return passed;
 }
 
 describe.each(keys.map((key) => [key.alg, key] as const))('against an issuer that signs with %s', (_alg, key) => {
   it.each([
     ['every forged token', unsignedForgeries({ key, claims }), 200],
     ['every token that it has signed and that is not acceptable', unfitTokens({ key, claims }), 80],
-  ])('%s gets 401 at once, and none is forwarded', async (_name, tokens, atLeast) => {
+  ])('%s gets 401, and none is forwarded', async (_name, tokens, atLeast) => {
     crm.reset();
     expect(Object.keys(tokens).length).toBeGreaterThan(atLeast);
-    const { passed, cpuMs } = await send(tokens);
-    expect(passed).toEqual([]);
+    expect(await send(tokens)).toEqual([]);
     expect(crm.requests).toEqual([]);
-    expect(cpuMs).toBeLessThan(MAX_CPU_MS);
   });
 
   it('good tokens pass, before and after', async () => {
