@@ -1,4 +1,5 @@
 import { bearerToken } from '../auth/bearer-token.ts';
+import type { Claims } from '../auth/check-claims.ts';
 import { callerFromClaims } from '../auth/identity-headers.ts';
 import { issuerTokens } from '../auth/issuer-tokens.ts';
 import { type KeySet, openKeySet } from '../auth/key-set.ts';
@@ -8,6 +9,7 @@ import { sharedSecretKeys } from '../auth/signing-keys.ts';
 import { tokenCache } from '../auth/token-cache.ts';
 import { verifyByIssuer } from '../auth/verify-by-issuer.ts';
 import { verifyToken } from '../auth/verify-token.ts';
+import type { Caller } from '../context.ts';
 import type { AppOptions } from './app-options.ts';
 
 /** Clocks of the auth service and of the gateway differ by this much at most. */
@@ -18,6 +20,13 @@ export function tokenIdentity(options: AppOptions) {
   const { config, time } = options;
   const { identity } = config.gateway;
   const toCaller = callerFromClaims(identity);
+  const leeways = new Map<unknown, number>(
+    identity.issuers.map(({ issuer, leewaySeconds }) => [issuer, leewaySeconds]),
+  );
+  const withEnd = (claims: Claims): Caller => {
+    const endSeconds = claims.exp + (leeways.get(claims.iss) ?? LEEWAY_SECONDS);
+    return { ...toCaller(claims), validUntilMs: endSeconds * 1000 };
+  };
   // The key sets forget what the cache remembers, and the cache is filled by what they verify.
   const keySets = openKeySets(options, () => cache.forget());
   const cache = tokenCache({
@@ -27,7 +36,7 @@ export function tokenIdentity(options: AppOptions) {
         keySets.map(({ settings, keySet }) => [settings.issuer, issuerTokens({ settings, keySet, now: time.now })]),
       ),
     }),
-    toCaller,
+    toCaller: withEnd,
     now: time.now,
   });
   const opaque =
