@@ -72,7 +72,7 @@ export function createApp(options: AppOptions): App {
   const { gateway, settings } = config;
   const identity = tokenIdentity(options);
   const operator = operatorState(options, identity);
-  const sockets = webSockets({ limits: gateway.websockets, isRefused: operator.isRefused, clock: time.clock });
+  const sockets = webSockets({ limits: gateway.websockets, whyRefused: operator.whyRefused, ...time });
   operator.state.onChange(sockets.closeRefused);
   const upstreams = connectUpstreams(options, { ...sockets, ...identity, isLate: () => door.isLate() });
   const counting = countersOf(options);

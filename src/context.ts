@@ -44,6 +44,8 @@ export interface Caller {
   /** What the credential allows, such as `read:tickets:own`; empty if it says nothing of it. */
   readonly scopes: readonly string[];
   readonly credential: Credential;
+  /** When the credential is no longer taken, in milliseconds since 1970; undefined if it does not say. */
+  readonly validUntilMs?: number | undefined;
   /** The identity headers for the upstream: name and value, ready to send. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
@@ -104,7 +106,9 @@ export const webSocketEnds = [
   'idle',
   'unanswered_ping',
   'protocol_error',
+  'expired',
   'revoked',
+  'suspended',
   'draining',
 ] as const;
 export type WebSocketEnd = (typeof webSocketEnds)[number];

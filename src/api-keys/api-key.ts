@@ -88,7 +88,7 @@ function hasSecret({ secrets, hash, nowMs }: { secrets: KeyRecord['secrets']; ha
 }
 
 function callerOfKey(id: string, { key, headersOf }: { key: KeyRecord; headersOf: ApiKeyOptions['headersOf'] }) {
-  const { tenantId, roles, scopes, owner, limits } = key;
+  const { tenantId, roles, scopes, owner, limits, expiresAtMs } = key;
   const userId = holderOf(id);
   return {
     userId,
@@ -96,6 +96,7 @@ function callerOfKey(id: string, { key, headersOf }: { key: KeyRecord; headersOf
     roles,
     scopes,
     credential: { kind: 'api_key', keyId: id, limits },
+    validUntilMs: expiresAtMs,
     headers: headersOf({ sub: userId, roles, tenantId, owner, scope: scopes.join(' ') }),
   } satisfies Caller;
 }

@@ -22,13 +22,14 @@ export function operatorState(
   const keys = state.mirror(keyTable);
   return {
     state,
-    /** Whether a caller that was let in would now be refused. */
-    isRefused(caller: Caller): boolean {
+    /** Why a caller that was let in would now be refused; undefined if it would not. */
+    whyRefused(caller: Caller): 'suspended' | 'revoked' | 'expired' | undefined {
       const { tenantId, credential } = caller;
-      if (tenantId !== undefined && tenants.get(tenantId)?.status === 'suspended') return true;
-      if (credential.kind === 'token') return isRevoked(caller);
+      if (tenantId !== undefined && tenants.get(tenantId)?.status === 'suspended') return 'suspended';
+      if (credential.kind === 'token') return isRevoked(caller) ? 'revoked' : undefined;
       const key = keys.get(credential.keyId);
-      return key === undefined || statusOf(key, time.now()) !== 'active';
+      const status = key === undefined ? 'revoked' : statusOf(key, time.now());
+      return status === 'active' ? undefined : status;
     },
     revocations: {
       isRevoked,

@@ -11,6 +11,7 @@ import { tokenCache } from '../auth/token-cache.ts';
 import { unauthorized } from '../auth/unauthorized.ts';
 import { verifyByIssuer } from '../auth/verify-by-issuer.ts';
 import { verifyToken } from '../auth/verify-token.ts';
+import type { Caller } from '../context.ts';
 import type { AppOptions } from './app-options.ts';
 
 /** Clocks of the auth service and of the gateway differ by this much at most. */
@@ -22,6 +23,13 @@ export function tokenIdentity(options: AppOptions) {
   const { identity } = config.gateway;
   const callerOfClaims = callerFromClaims(identity);
   const toCaller = (claims: Claims) => callerOfClaims(notOfKey(claims));
+  const leeways = new Map<unknown, number>(
+    identity.issuers.map(({ issuer, leewaySeconds }) => [issuer, leewaySeconds]),
+  );
+  const withEnd = (claims: Claims): Caller => {
+    const endSeconds = claims.exp + (leeways.get(claims.iss) ?? LEEWAY_SECONDS);
+    return { ...toCaller(claims), validUntilMs: endSeconds * 1000 };
+  };
   // The key sets forget what the cache remembers, and the cache is filled by what they verify.
   const keySets = openKeySets(options, () => cache.forget());
   const cache = tokenCache({
@@ -31,7 +39,7 @@ export function tokenIdentity(options: AppOptions) {
         keySets.map(({ settings, keySet }) => [settings.issuer, issuerTokens({ settings, keySet, now: time.now })]),
       ),
     }),
-    toCaller,
+    toCaller: withEnd,
     now: time.now,
   });
   const opaque =

@@ -88,7 +88,7 @@ function verdictMemory({ settings, toCaller, now }: OpaqueTokensOptions) {
     try {
       const claims = activeClaims(answer, { settings, nowMs });
       const untilMs = Math.min(claims.exp * 1000, nowMs + settings.cacheSeconds * 1000);
-      return { caller: toCaller(claims), untilMs };
+      return { caller: { ...toCaller(claims), validUntilMs: validUntilMs(answer) }, untilMs };
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       return { caller: error, untilMs: nowMs + settings.inactiveCacheSeconds * 1000 };
@@ -158,6 +158,11 @@ function activeClaims(answer: Answer, { settings, nowMs }: { settings: Introspec
   const { issuer, audience, subjectPrefix = '' } = settings;
   const checked = checkClaims(claims, { issuer, audience, leewaySeconds: LEEWAY_SECONDS, nowSeconds });
   return { ...checked, sub: subjectPrefix + checked.sub };
+}
+
+/** Undefined for a token whose server does not say when it ends. */
+function validUntilMs({ exp }: Answer): number | undefined {
+  return typeof exp === 'number' ? (exp + LEEWAY_SECONDS) * 1000 : undefined;
 }
 
 function callerIn({ caller }: Verdict): Caller {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocketEnd } from '../context.ts';
-import { goingAway, maskedGoingAway, ping } from './control-frames.ts';
+import { closeFrame, maskedCloseFrame, type OwnEnd, ping } from './control-frames.ts';
 import { FrameTracker } from './frame-tracker.ts';
 
 /** How long either end may take to close after we have asked it to. */
@@ -22,6 +22,8 @@ export interface TunnelOptions {
   readonly pingIntervalMs: number;
   /** It is closed when nothing but pongs has come from either end for so long. */
   readonly idleTimeoutMs: number;
+  /** Reading of the clock at which its caller's credential ends; infinite if it doesn't. */
+  readonly expiresAt: number;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
   /** Once, as soon as it is known why it ends, and before the client's connection closes. */
@@ -76,12 +78,12 @@ export class Tunnel {
     this.#check();
   }
 
-  /** Tells both ends that we are going away. It is over when they have agreed, or after a short while. */
-  close(reason: WebSocketEnd): void {
+  /** Tells both ends to close, and why. It is over when they have agreed, or after a short while. */
+  close(reason: OwnEnd): void {
     if (this.#reason !== undefined) return;
     this.#report(reason);
-    this.#tellToClose(this.#client, goingAway);
-    this.#tellToClose(this.#upstream, maskedGoingAway());
+    this.#tellToClose(this.#client, closeFrame(reason));
+    this.#tellToClose(this.#upstream, maskedCloseFrame(reason));
     this.#closingEndsAt = this.#options.clock() + CLOSING_MS;
     this.#check();
   }
@@ -182,10 +184,11 @@ export class Tunnel {
   #check(): void {
     clearTimeout(this.#timer);
     if (this.#isOver) return;
-    const { clock, pingIntervalMs, idleTimeoutMs } = this.#options;
+    const { clock, pingIntervalMs, idleTimeoutMs, expiresAt } = this.#options;
     const now = clock();
     if (now >= this.#closingEndsAt) return this.#end('closed');
     if (this.#closingEndsAt < Number.POSITIVE_INFINITY) return this.#checkAt(this.#closingEndsAt);
+    if (now >= expiresAt) return this.close('expired');
     if (now >= this.#activeAt + idleTimeoutMs) return this.close('idle');
     const answerDueAt = this.#pingedAt > this.#aliveAt ? this.#pingedAt + pingIntervalMs : Number.POSITIVE_INFINITY;
     if (now >= answerDueAt && this.#bytesSinceAlive < IN_FLIGHT_BYTES) return this.#end('unanswered_ping');
@@ -194,7 +197,8 @@ export class Tunnel {
       if (this.#interject(this.#client, ping)) this.#onPinged();
     }
     const askAt = Math.max(this.#aliveAt, this.#askedAt) + pingIntervalMs;
-    this.#checkAt(Math.min(askAt, answerDueAt > now ? answerDueAt : askAt, this.#activeAt + idleTimeoutMs));
+    const nextAnswerAt = answerDueAt > now ? answerDueAt : askAt;
+    this.#checkAt(Math.min(askAt, nextAnswerAt, this.#activeAt + idleTimeoutMs, expiresAt));
   }
 
   #checkAt(time: number): void {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { GatewayFile, RouteSettings } from '../config/schema.ts';
 import type { Caller, WebSocketEnd } from '../context.ts';
 import { Problem } from '../problem/problem.ts';
+import type { OwnEnd } from './control-frames.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** Who has a WebSocket: a user, or a client without a token. */
@@ -29,7 +30,7 @@ export interface WebSockets {
   open(opening: Opening): void;
   /** Closes all of them with 1001, and whatever is opened from now on. */
   close(): void;
-  /** Closes those whose callers may no longer call, with 1001: when they come back, they are refused. */
+  /** Closes those whose callers may no longer call, with 1008: when they come back, they are refused. */
   closeRefused(): void;
   /** Ends every connection at once. */
   cut(): void;
@@ -38,21 +39,27 @@ export interface WebSockets {
 
 interface WebSocketsOptions {
   readonly limits: GatewayFile['websockets'];
-  /** Whether a caller that was let in would now be refused. */
-  readonly isRefused: (caller: Caller) => boolean;
+  /** Why a caller that was let in would now be refused; undefined if it would not. */
+  readonly whyRefused: (caller: Caller) => OwnEnd | undefined;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** A place comes free when somebody closes a page, which no clock knows. */
 const RETRY_AFTER_SECONDS = 10;
 
 /** Keeps count of the WebSockets of this worker, and hold of them, so that they can be closed. */
-export function webSockets({ limits, isRefused, clock }: WebSocketsOptions): WebSockets {
+export function webSockets({ limits, whyRefused, clock, now }: WebSocketsOptions): WebSockets {
   const tunnels = new Map<Tunnel, Caller | undefined>();
   const held = { user: new Map<string, number>(), address: new Map<string, number>() };
   let claims = 0;
   let isClosing = false;
+  const closeIfRefused = (tunnel: Tunnel, caller: Caller | undefined) => {
+    const why = caller && whyRefused(caller);
+    if (why !== undefined) tunnel.close(why);
+  };
   return {
     claim({ kind, key }) {
       const holders = held[kind];
@@ -76,20 +83,21 @@ export function webSockets({ limits, isRefused, clock }: WebSocketsOptions): Web
         ...ends,
         ...settings,
         clock,
+        expiresAt: clock() + (caller?.validUntilMs ?? Number.POSITIVE_INFINITY) - now(),
         onEnd,
         onOver: () => tunnels.delete(tunnel),
       });
       tunnels.set(tunnel, caller);
       if (isClosing) tunnel.close('draining');
       // It may have come to that while the service was shaking hands.
-      if (caller !== undefined && isRefused(caller)) tunnel.close('revoked');
+      closeIfRefused(tunnel, caller);
     },
     close() {
       isClosing = true;
       for (const tunnel of tunnels.keys()) tunnel.close('draining');
     },
     closeRefused() {
-      for (const [tunnel, caller] of tunnels) if (caller !== undefined && isRefused(caller)) tunnel.close('revoked');
+      for (const [tunnel, caller] of tunnels) closeIfRefused(tunnel, caller);
     },
     cut() {
       for (const tunnel of tunnels.keys()) tunnel.cut();

@@ -47,17 +47,18 @@ describe('an open WebSocket', () => {
     const stayer = await open(bearer(tokenFor({ sub: 'stayer' })));
 
     await operator.revocations.revokeUser('leaver');
-    expect(await leaver.closed).toBe(1001);
+    expect([await leaver.closed, await leaver.closeReason]).toEqual([1008, 'token_revoked']);
     await operator.keys.revoke(id);
-    expect(await machine.closed).toBe(1001);
+    expect([await machine.closed, await machine.closeReason]).toEqual([1008, 'token_revoked']);
     await operator.tenants.suspend('acme');
-    expect(await member.closed).toBe(1001);
+    expect([await member.closed, await member.closeReason]).toEqual([1008, 'tenant_suspended']);
 
     expect(await isRefused(bearer(tokenFor({ sub: 'leaver', iat: Math.floor(Date.now() / 1000) - 60 })))).toBe(true);
     expect(stayer.ws.readyState).toBe(stayer.ws.OPEN);
     await until('the records', async () => {
       const lines = await gateway.lines('access');
-      return lines.filter(({ webSocketEnd }) => webSocketEnd === 'revoked').length === 3;
+      const ends = lines.map(({ webSocketEnd }) => webSocketEnd).filter((end) => end !== undefined && end !== 'closed');
+      return ends.join() === 'revoked,revoked,suspended';
     });
   });
 });

@@ -18,6 +18,8 @@ export interface TestSocket {
   readonly messages: string[];
   /** The code with which it ended: 1006 if without a close frame. */
   readonly closed: Promise<number>;
+  /** What the close frame said besides. */
+  readonly closeReason: Promise<string>;
 }
 
 /**
@@ -37,12 +39,13 @@ export function tryToOpen(url: string, options: ClientOptions = {}): Promise<Tes
   const messages: string[] = [];
   ws.on('message', (data) => messages.push(data.toString()));
   const closed = new Promise<number>((resolve) => ws.once('close', resolve));
+  const closeReason = new Promise<string>((resolve) => ws.once('close', (_code, reason) => resolve(reason.toString())));
   return new Promise((resolve, reject) => {
     let headers: TestSocket['headers'] = {};
     ws.on('upgrade', (res) => {
       headers = res.headers;
     });
-    ws.once('open', () => resolve({ ws, headers, messages, closed }));
+    ws.once('open', () => resolve({ ws, headers, messages, closed, closeReason }));
     ws.once('unexpected-response', (_req, res) => {
       text(res).then((body) => {
         resolve({ status: res.statusCode ?? 0, headers: res.headers as Record<string, string>, body });

@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 /** A tunnel between a client and a service that a test plays. They read nothing until it says so. */
-function tunnelBetween() {
+function tunnelBetween({ expiresAt = Number.POSITIVE_INFINITY } = {}) {
   const [client, toClient] = duplexPair();
   const [service, toService] = duplexPair();
   const ends: WebSocketEnd[] = [];
@@ -25,6 +25,7 @@ function tunnelBetween() {
     upstream: toService,
     pingIntervalMs: 60_000,
     idleTimeoutMs: 60_000,
+    expiresAt,
     clock: () => performance.now(),
     onEnd: (reason) => ends.push(reason),
     onOver() {
@@ -138,6 +139,18 @@ describe('a tunnel that is closed', () => {
     await once(service, 'end');
     await tick();
     expect(isOver()).toBe(true);
+  });
+
+  it('closes by itself when its time is over, and tells both ends why', async () => {
+    const { client, service, ends } = tunnelBetween({ expiresAt: performance.now() + 20 });
+    const [toClient] = (await once(client, 'data')) as [Buffer];
+    const [toService] = (await once(service, 'data')) as [Buffer];
+    expect([...toClient]).toEqual([0x88, 15, 1008 >> 8, 1008 & 255, ...Buffer.from('token_expired')]);
+    expect([...toService.subarray(0, 2)]).toEqual([0x88, 0x80 | 15]);
+    const mask = toService.subarray(2, 6);
+    const unmasked = toService.subarray(6).map((byte, index) => byte ^ mask.readUInt8(index % 4));
+    expect([...unmasked]).toEqual([...toClient.subarray(2)]);
+    expect(ends).toEqual(['expired']);
   });
 
   it('is closed once', async () => {
