@@ -2,7 +2,7 @@ import { apiKey } from '../api-keys/api-key.ts';
 import { keyTable } from '../api-keys/key-record.ts';
 import { statusOf } from '../api-keys/key-store.ts';
 import { lastUse } from '../api-keys/last-use.ts';
-import type { callerFromClaims } from '../auth/identity-headers.ts';
+import { type callerFromClaims, claimNames } from '../auth/identity-headers.ts';
 import type { Caller } from '../context.ts';
 import { revocationsOf } from '../revocation/is-revoked.ts';
 import { revocationTable } from '../revocation/revocation-store.ts';
@@ -20,6 +20,7 @@ export function operatorState(
   const isRevoked = revocationsOf(state.mirror(revocationTable));
   const tenants = state.mirror(tenantTable);
   const keys = state.mirror(keyTable);
+  const names = claimNames(config.gateway.identity.headers);
   return {
     state,
     /** Why a caller that was let in would now be refused; undefined if it would not. */
@@ -40,7 +41,9 @@ export function operatorState(
     apiKey: apiKey({
       keys,
       areKeysKnown: state.isKnown,
-      headersOf: (claims) => callerOfClaims({ ...claims, exp: Number.POSITIVE_INFINITY }).headers,
+      headersOf: ({ tenantId, roles, ...claims }) =>
+        callerOfClaims({ ...claims, [names.tenantId]: tenantId, [names.roles]: roles, exp: Number.POSITIVE_INFINITY })
+          .headers,
       onUse: usage.used,
       now: time.now,
     }),

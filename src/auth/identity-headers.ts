@@ -5,6 +5,17 @@ import { unauthorized } from './unauthorized.ts';
 /** Longest header value that a claim may become: services refuse longer ones with errors that nobody understands. */
 const MAX_VALUE_LENGTH = 4096;
 
+type HeaderClaims = Readonly<Record<string, string>>;
+
+/**
+ * The claims that say of which tenant a caller is, and which roles it has: those that feed the headers of these names, so
+ * that services are told of nobody else than the gateway's own checks see.
+ */
+export function claimNames(headers: HeaderClaims): { readonly tenantId: string; readonly roles: string } {
+  const claimOf = (header: string) => Object.entries(headers).find(([name]) => name.toLowerCase() === header)?.[1];
+  return { tenantId: claimOf('x-tenant-id') ?? 'tenantId', roles: claimOf('x-user-roles') ?? 'roles' };
+}
+
 /**
  * Returns a function that makes a caller of verified claims.
  * @param headers which claim feeds which header, such as `X-User-Id: sub`
@@ -15,21 +26,22 @@ export function callerFromClaims({
   headers,
   scopeClaims,
 }: {
-  headers: Readonly<Record<string, string>>;
+  headers: HeaderClaims;
   scopeClaims: readonly string[];
 }): (claims: Claims) => Caller {
   const mapping = Object.entries(headers);
+  const names = claimNames(headers);
   return function callerFromClaims(claims) {
     const values: [string, string][] = [];
     for (const [name, claim] of mapping) {
-      const value = headerValue(Object.hasOwn(claims, claim) ? claims[claim] : undefined, claim);
+      const value = headerValue(ownClaim(claims, claim), claim);
       if (value !== undefined) values.push([name, value]);
     }
-    const { sub, tenantId, roles, jti, iat } = claims;
+    const { sub, jti, iat } = claims;
     return {
       userId: sub,
-      tenantId: tenantOf(tenantId),
-      roles: roleList(roles ?? []),
+      tenantId: tenantOf(claims, names.tenantId),
+      roles: roleList(claims, names.roles),
       scopes: scopesOf(claims, scopeClaims),
       credential: {
         kind: 'token',
@@ -41,29 +53,32 @@ export function callerFromClaims({
   };
 }
 
-/**
- * One tenant, in the words of its header: a service must never be told of a tenant that plans, suspensions and revocations
- * don't see.
- */
-function tenantOf(claim: unknown): string | undefined {
-  if (claim === undefined || claim === null || claim === '') return undefined;
+/** @throws {Problem} unless it is one tenant, in the words of its header */
+function tenantOf(claims: Claims, name: string): string | undefined {
+  const claim = ownClaim(claims, name) ?? '';
+  if (claim === '') return undefined;
   const id = typeof claim === 'number' ? String(claim) : claim;
-  if (!isId(id)) throw invalid('tenantId', 'must be a text of 1 to 255 characters without control characters');
+  if (!isId(id)) throw invalid(name, 'must be a text of 1 to 255 characters without control characters');
   return id;
 }
 
 /** What is no list of texts is refused: the gateway and a service could read it as different roles. */
-function roleList(roles: unknown): readonly string[] {
+function roleList(claims: Claims, name: string): readonly string[] {
+  const roles = ownClaim(claims, name) ?? [];
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) {
-    throw invalid('roles', 'must be a list of texts');
+    throw invalid(name, 'must be a list of texts');
   }
-  return roles;
+  return roles as readonly string[];
+}
+
+function ownClaim(claims: Claims, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
 
 /** A text with spaces between, as OAuth has it, or a list of texts, as others do. @see RFC 8693 §4.2 */
 function scopesOf(claims: Claims, names: readonly string[]): readonly string[] {
   const scopes = names.flatMap((name) => {
-    const value = Object.hasOwn(claims, name) ? (claims[name] ?? []) : [];
+    const value = ownClaim(claims, name) ?? [];
     const list: unknown = typeof value === 'string' ? value.split(' ') : value;
     if (Array.isArray(list) && list.every((scope) => typeof scope === 'string')) return list as string[];
     throw invalid(name, 'must be a text or a list of texts');

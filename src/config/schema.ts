@@ -186,7 +186,9 @@ const identity = z
         'X-User-Roles': 'roles',
         'X-Tenant-Id': 'tenantId',
       })
-      .describe('Which claim of the token feeds which header. Clients can never send these headers themselves.'),
+      .describe(
+        'Which claim of the token feeds which header. Clients can never send these headers themselves. The claims of `X-Tenant-Id` and `X-User-Roles` are also those that plans, suspensions and the roles of routes go by.',
+      ),
     adminRole: z.string().min(1).default('admin').describe('The role that may read /health/detailed from anywhere.'),
     ...identitySettings,
   })

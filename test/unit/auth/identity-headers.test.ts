@@ -84,6 +84,18 @@ describe('callerFromClaims', () => {
     expect(callerOf({ tenantId: '' }).tenantId).toBeUndefined();
   });
 
+  it('goes by the claims that feed the headers of tenant and roles', () => {
+    const headers = { 'x-tenant-id': 'org', 'X-User-Roles': 'groups' };
+    const caller = callerFromClaims({ headers, scopeClaims: [] })({
+      ...{ sub: 'u', exp: 1, org: 'acme', tenantId: 'other', groups: ['agent'], roles: ['admin'] },
+    });
+    expect(caller).toMatchObject({ tenantId: 'acme', roles: ['agent'] });
+    expect(caller.headers).toEqual([
+      ['x-tenant-id', 'acme'],
+      ['X-User-Roles', 'agent'],
+    ]);
+  });
+
   it('refuses a claim that would make a header of more than 4096 characters', () => {
     expect(headersOf({ email: 'x'.repeat(4096) })['X-User-Email']).toHaveLength(4096);
     expect(problemOf(() => callerOf({ email: 'x'.repeat(4097) })).reason).toBe('token_claims_invalid');
