@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { eventsAfter, lastEvents, type StoredEvent } from '../audit/audit-stream.ts';
 import { pseudonyms } from '../audit/pseudonyms.ts';
 import { eventKinds } from '../audit/security-event.ts';
-import { visible } from '../observe/log-text.ts';
+import { onOneLine, visible } from '../observe/log-text.ts';
 import { addressKey } from '../rate-limit/address-key.ts';
 import type { Cli } from './cli.ts';
 import { type Fleet, withFleet } from './fleet.ts';
@@ -58,7 +58,7 @@ function audited(options: AuditOptions, cli: Cli): Promise<Report | undefined> {
       return { text: events.length === 0 ? 'There are no such events.' : tableOf(events), data: events };
     }
     const show = (shown: readonly StoredEvent[]) => {
-      for (const event of shown) cli.write(`${cli.isJson() ? JSON.stringify(event) : lineOf(event)}\n`);
+      for (const event of shown) cli.write(`${cli.isJson() ? onOneLine(JSON.stringify(event)) : lineOf(event)}\n`);
     };
     show(events);
     await follow({

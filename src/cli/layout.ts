@@ -21,14 +21,18 @@ export function table(headings: readonly string[], rows: readonly (readonly Cell
 
 /** Names and what belongs to them, one below the other; what is undefined is left out. */
 export function fields(facts: Readonly<Record<string, Cell>>): string {
-  const known = Object.entries(facts).filter(([, value]) => value !== undefined);
+  const known = Object.entries(facts)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [visible(name), value] as const);
   const width = Math.max(...known.map(([name]) => name.length));
   return known.map(([name, value]) => `${styleText('bold', name.padEnd(width))}  ${textOf(value)}`).join('\n');
 }
 
 /** A moment as logs write it, to the second. */
 export function moment(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  if (ms === undefined) return undefined;
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : `${date.toISOString().slice(0, 19)}Z`;
 }
 
 /** Each is used from twice its length on, as 90 minutes are neither one hour nor two. */

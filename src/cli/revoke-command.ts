@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import jwt from 'jsonwebtoken';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { visible } from '../observe/log-text.ts';
 import { type RevocationStore, revocationStore } from '../revocation/revocation-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
@@ -51,7 +52,7 @@ async function revokedToken(given: string, cli: Cli): Promise<Report> {
   const deed = { command: 'revoke token', target: jti };
   await withStore({ cli, deed }, (store) => store.revokeToken({ jti, expiresAtSeconds: exp }));
   return {
-    text: `The token ${jti} is revoked. Every worker refuses it within a second.`,
+    text: `The token ${visible(jti)} is revoked. Every worker refuses it within a second.`,
     data: { jti, revoked: true },
   };
 }

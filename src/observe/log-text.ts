@@ -16,6 +16,11 @@ export function visible(text: string): string {
   return text.replace(UNSEEN_OR_CONTROL, escaped);
 }
 
+/** A text of several lines for a terminal. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -149,8 +149,9 @@ describe('failed logins to many accounts', () => {
     expect((await login('user-9@example.com', { password: 'right', address: '192.0.2.2' })).status).toBe(200);
   });
 
-  it('can be tried fifty at a time at most', async () => {
-    const statuses = await statusesOf(times(120, (i) => login(`slow-${i}@example.com`)));
+  it('can be tried fifty at a time at most, also from many addresses of one network', async () => {
+    const address = (i: number) => `2001:db8:1:2::${i.toString(16)}`;
+    const statuses = await statusesOf(times(120, (i) => login(`slow-${i}@example.com`, { address: address(i) })));
     expect(statuses).toEqual([...times(50, () => 401), ...times(70, () => 429)]);
     expect(await redis.client.keys('psa:limit:login-account:*')).toHaveLength(auth.requests.length);
   });

@@ -109,6 +109,11 @@ describe('gateway revoke', () => {
     expect(await commandsOnRecord()).toEqual(['revoke user', 'revoke tenant', 'revoke list']);
   });
 
+  it('lists also a token that says it ends after the end of all dates', async () => {
+    await gateway.run(['revoke', 'token'], { input: tokenFor({ jti: 'jti-3', exp: 1e300 }) });
+    expect((await gateway.run(['revoke', 'list'])).stdout).toMatch(/^token +jti-3 /m);
+  });
+
   it('puts no e-mail address on record that a user has as id', async () => {
     await gateway.run(['revoke', 'user', 'ada@example.com']);
     expect(await commandsOnRecord()).toEqual(['revoke user']);
@@ -117,9 +122,10 @@ describe('gateway revoke', () => {
   });
 
   it('names the way for a token without a jti', async () => {
-    const { code, stderr } = await gateway.run(['revoke', 'token'], { input: tokenFor({ sub: 'ada' }) });
+    const { code, stderr } = await gateway.run(['revoke', 'token'], { input: tokenFor({ sub: 'ada\u001b[2J' }) });
     expect(code).toBe(2);
-    expect(stderr).toContain('gateway revoke user ada');
+    // And nothing that the terminal would obey.
+    expect(stderr).toContain('gateway revoke user ada\\u001b[2J');
   });
 
   it.each([['token'], ['user'], ['tenant']])('exits with 2 and revokes nothing when no %s is given', async (what) => {

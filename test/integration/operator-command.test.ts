@@ -161,6 +161,16 @@ describe('gateway token', () => {
     expect(inspected.stdout).not.toContain(token);
   });
 
+  it('shows what a terminal would obey in a token, also in the names of its claims', async () => {
+    const claims = { '\u001b[2J': '\u001b[8m', note: '\u009b8m\u202e' };
+    for (const format of [[], ['--json']]) {
+      const { stdout } = await gateway.run(['token', 'inspect', ...format], { input: tokenFor(claims) });
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is what is tested
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      expect(stdout).toContain('\\u001b[2J');
+    }
+  });
+
   it('tells whether a token depends on an old secret, and repeats neither', async () => {
     const env = { JWT_SECRET: `${'n'.repeat(40)},${secret}` };
     const { stdout } = await gateway.run(['token', 'inspect'], { env, input: tokenFor() });

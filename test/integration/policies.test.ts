@@ -162,6 +162,8 @@ describe('a policy of a route', () => {
     expect(await passing(5, '/fixed/x', { address })).toBe(5);
     await redis.client.call('SCRIPT', 'FLUSH');
     expect(await passing(20, '/fixed/x', { address })).toBe(5);
+    // In Redis, and not only here.
+    expect(await redis.client.get(`psa:limit:anonymous:${address}`)).toBe('10');
     expect((await call(`${gateway.url}/health`)).body.toString()).toContain('"status":"healthy"');
   });
 

@@ -3,6 +3,7 @@ import { type Answer, call, reasonOf } from '../support/call.ts';
 import { bearer, startGateway, type TestGateway, tokenFor } from '../support/gateway.ts';
 import { rateLimitFields } from '../support/rate-limit-fields.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
+import { startRedisProxy } from '../support/redis-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
@@ -151,6 +152,25 @@ describe('the limits', () => {
     const endless = await Promise.all(keys.map((key) => redis.client.pttl(key)));
     // -1: without an end. -2: gone meanwhile.
     expect(endless.filter((ttl) => ttl === -1)).toEqual([]);
+  });
+});
+
+describe('a request whose count gets lost on its way back', () => {
+  it('is not counted again when Redis is back', async () => {
+    const network = await startRedisProxy(redis.port);
+    const gateway = await startGateway({ upstreams: { crm: crm.port }, redisPort: network.port });
+    const from = async (address: string) => {
+      await call(`${gateway.url}/open/crm/x`, { headers: { 'x-forwarded-for': address } });
+      return Number(await redis.client.get(`psa:limit:anonymous:${address}`));
+    };
+    network.delayAnswers(500);
+    expect(await from('192.0.2.90')).toBe(1);
+    await redis.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    network.delayAnswers(0);
+    await until('limits to be shared again', async () => (await from('192.0.2.91')) > 0);
+    expect(Number(await redis.client.get('psa:limit:anonymous:192.0.2.90'))).toBe(1);
+    await gateway.stop();
+    await network.stop();
   });
 });
 
