@@ -1,22 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { call } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { memoryInUse } from '../support/memory-in-use.ts';
+import { pairedLoad } from '../support/paired-load.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
-import { startRedisCluster } from '../support/redis-cluster.ts';
-import { redisFaults } from '../support/redis-faults.ts';
-import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
-import { startRedisSentinels } from '../support/redis-sentinels.ts';
-import { startRedis, type TestRedis } from '../support/redis-server.ts';
+import { type PlaceFault, type RedisPlace, redisPlaces } from '../support/redis-places.ts';
 import { until } from '../support/until.ts';
 
-/** How long a fault lasts that does not end by itself. `FAULT_SECONDS=60` for a thorough look. */
+/** How long a fault lasts. `FAULT_SECONDS=60` for a thorough look, with figures. */
 const FAULT_SECONDS = Number(process.env.FAULT_SECONDS ?? 1);
 
 const LIMIT = 60;
 const WORKERS = 2;
-
-/** A primary counts as gone after a second, and then another is chosen; a busy machine needs a second vote. */
-const FAILOVER_MS = 15_000;
 
 /** So soon limits are shared again, once Redis can be used. */
 const BACK_MS = 5000;
@@ -24,75 +19,10 @@ const BACK_MS = 5000;
 /** What an ailing Redis may add to 99 of 100 answers, beside what the machine adds to those that ask no Redis. */
 const ADDED_MS = 150;
 
-interface Place {
-  readonly nodes: readonly TestRedis[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly network?: RedisProxy;
-  stop(): Promise<void>;
-}
+const GROWTH_MIB = 20;
 
-interface Fault {
-  begin(place: Place): unknown;
-  /** Without it, the fault is over when Redis has helped itself. */
-  end?(place: Place): unknown;
-  /** Whether Redis can be used all the time. */
-  readonly isHarmless?: true;
-}
-
-const first = ({ nodes }: Place) => nodes[0] as TestRedis;
-const everywhere = async ({ nodes }: Place, ...command: [string, ...string[]]) => {
-  await Promise.all(nodes.map(({ client }) => client.call(...command).catch(() => undefined)));
-};
-
-/** What does not take Redis away, wherever it is. */
-const harmless: Record<string, Fault> = {
-  'its scripts are forgotten': { begin: (place) => everywhere(place, 'SCRIPT', 'FLUSH'), isHarmless: true },
-  'it is emptied': { begin: (place) => everywhere(place, 'FLUSHALL'), isHarmless: true },
-};
-
-const ofSingle = Object.entries(redisFaults).map(([name, { begin, end }]): [string, Fault] => {
-  const both = (place: Place) => ({ redis: first(place), network: place.network as RedisProxy });
-  return [name, { begin: (place) => begin(both(place)), end: (place) => end(both(place)) }];
-});
-
-const lost: Record<string, Fault> = {
-  'a primary is killed': { begin: (place) => first(place).kill() },
-  'a primary freezes': { begin: (place) => first(place).freeze() },
-};
-
-const topologies: Record<string, { start(): Promise<Place>; faults: Record<string, Fault> }> = {
-  'a single Redis': {
-    async start() {
-      const redis = await startRedis();
-      const network = await startRedisProxy(redis.port);
-      const stop = async () => {
-        await network.stop();
-        await redis.stop();
-      };
-      return { nodes: [redis], network, env: { REDIS_PORT: String(network.port) }, stop };
-    },
-    faults: { ...Object.fromEntries(ofSingle), ...harmless },
-  },
-  'three Sentinels': {
-    start: startRedisSentinels,
-    faults: { ...lost, ...harmless },
-  },
-  'a Cluster': {
-    start: startRedisCluster,
-    faults: {
-      ...lost,
-      ...harmless,
-      'a replica takes over': {
-        begin: async ({ nodes }) => nodes[3]?.client.call('CLUSTER', 'FAILOVER'),
-        isHarmless: true,
-      },
-      'it is full': {
-        begin: (place) => everywhere(place, 'CONFIG', 'SET', 'maxmemory', '1', 'maxmemory-policy', 'noeviction'),
-        end: (place) => everywhere(place, 'CONFIG', 'SET', 'maxmemory', '0'),
-      },
-    },
-  },
-};
+/** Whose requests ask no Redis. */
+const EXEMPT = '192.0.2.1';
 
 let crm: RecordingBackend;
 
@@ -102,43 +32,97 @@ beforeAll(async () => {
 
 afterAll(() => crm.stop());
 
-describe.each(Object.entries(topologies))('with %s', (_name, { start, faults }) => {
+describe.each(Object.entries(redisPlaces))('with %s', (name, { start, faults }) => {
+  let shared: RedisPlace;
+
+  beforeAll(async () => {
+    shared = await start();
+  }, 60_000);
+
+  afterAll(() => shared.stop());
+
   it.each(Object.entries(faults))(
-    '%s: nothing fails or waits, no limit is exceeded by much, and it is shared again',
-    async (_fault, fault) => {
-      const place = await start();
+    '%s: nothing fails or waits, no limit is exceeded by much, memory is flat, and limits are shared again',
+    async (what, fault) => {
+      const place = fault.isLasting === true ? await start() : shared;
       const gateways = [await startWith(place), await startWith(place)] as const;
-      const load = pairedLoad(gateways[0]);
-      const watched = watchLimit(gateways);
       try {
-        await until('traffic', () => load.count() > 50 && watched.passed() >= LIMIT / 2, { withinMs: 20_000 });
-        await fault.begin(place);
-        if (fault.isHarmless !== true) await until('the loss to be noticed', async () => !(await areUp(gateways)));
-        if (fault.end !== undefined || fault.isHarmless) await seconds(FAULT_SECONDS);
-        await fault.end?.(place);
-        const withinMs = fault.end === undefined ? FAILOVER_MS + BACK_MS : BACK_MS;
-        await until('Redis to be back', () => areUp(gateways), { withinMs, everyMs: 50 });
-        const { failures, addedMs, noiseMs } = await load.stop();
-        expect(await watched.stop()).toBeLessThanOrEqual(LIMIT * (1 + WORKERS));
-        expect(failures).toEqual([]);
-        expect(addedMs).toBeLessThanOrEqual(ADDED_MS + noiseMs);
+        const figures = await endure(fault, { place, gateways });
+        if (process.env.FAULT_SECONDS !== undefined)
+          process.stderr.write(`${name}: ${what} ${JSON.stringify(figures)}\n`);
+        expect(figures.failures).toEqual([]);
+        expect(figures.addedMs).toBeLessThanOrEqual(ADDED_MS + figures.controlMs);
+        expect(figures.overshoot).toBeLessThanOrEqual(LIMIT * WORKERS);
+        expect(figures.grownMiB).toBeLessThan(GROWTH_MIB);
         await until('limits to be shared again', () => areShared(gateways), { withinMs: BACK_MS });
         const told = await Promise.all(gateways.map(async (gateway) => (await changes(gateway)).join(' ')));
         // A machine that is too busy to run Redis may add changes. Who has asked nothing of a lost node misses nothing.
         for (const text of told) expect(text).toMatch(/^connected( away back)*$/);
         if (fault.isHarmless !== true) expect(told.join()).toContain('away');
       } finally {
-        await Promise.all([load.stop(), watched.stop()]);
         for (const gateway of gateways) await gateway.stop();
         for (const node of place.nodes) node.thaw();
-        await place.stop();
+        if (place !== shared) await place.stop();
       }
     },
     60_000 + FAULT_SECONDS * 1000,
   );
+
+  it('that starts after the gateway: limits are per worker until then, and shared within five seconds', async () => {
+    await shared.kill();
+    const gateways = [await startWith(shared), await startWith(shared)] as const;
+    try {
+      expect(await areUp(gateways)).toBe(false);
+      // Each lets the limit pass: without PM2 neither knows of the other.
+      expect(await passing(gateways, 'early')).toBe(LIMIT * WORKERS);
+      await shared.restart();
+      await until('limits to be shared', () => areShared(gateways), { withinMs: BACK_MS });
+      for (const gateway of gateways) expect(await changes(gateway)).toEqual(['away', 'back']);
+    } finally {
+      for (const gateway of gateways) await gateway.stop();
+    }
+  }, 60_000);
 });
 
-function startWith({ env }: Place): Promise<TestGateway> {
+interface Scene {
+  readonly place: RedisPlace;
+  readonly gateways: readonly [TestGateway, TestGateway];
+}
+
+/** Lets a fault happen under load, and tells what clients and the machine noticed of it. */
+async function endure({ begin, end }: PlaceFault, { place, gateways }: Scene) {
+  const load = pairedLoad({ url: `${gateways[0].url}/free/x`, control: { 'x-forwarded-for': EXEMPT } });
+  const watched = watchLimit(gateways);
+  try {
+    await until('traffic', () => load.count() > 50 && watched.passed() >= LIMIT / 2, { withinMs: 20_000 });
+    const before = await load.rest(memory);
+    await begin(place);
+    let backMs = end === undefined ? await timeUntilUp(gateways) : 0;
+    if (end !== undefined) await until('the loss to be noticed', async () => !(await areUp(gateways)));
+    await new Promise((resolve) => setTimeout(resolve, FAULT_SECONDS * 1000));
+    const during = await load.rest(memory);
+    await end?.(place);
+    if (end !== undefined) backMs = await timeUntilUp(gateways);
+    const result = await load.stop();
+    const overshoot = (await watched.stop()) - LIMIT;
+    return { ...result, overshoot, backMs, grownMiB: Math.max(during, memory()) - before, pairs: load.count() };
+  } finally {
+    await Promise.all([load.stop(), watched.stop()]);
+  }
+}
+
+function memory(): number {
+  crm.reset();
+  return memoryInUse();
+}
+
+async function timeUntilUp(gateways: readonly TestGateway[]): Promise<number> {
+  const startedAt = performance.now();
+  await until('Redis to be back', () => areUp(gateways), { withinMs: BACK_MS, everyMs: 50 });
+  return Math.round(performance.now() - startedAt);
+}
+
+function startWith({ env }: RedisPlace): Promise<TestGateway> {
   const device = { key: { header: 'X-Device-Id' }, windowMs: 600_000 };
   return startGateway({
     upstreams: { crm: crm.port },
@@ -147,6 +131,7 @@ function startWith({ env }: Place): Promise<TestGateway> {
       { path: '/limited/*', upstream: 'crm', auth: 'none', limits: ['limited', 'by-address'] },
     ],
     sections: {
+      addresses: { allow: [EXEMPT] },
       policies: {
         free: { ...device, limit: 1_000_000 },
         limited: { ...device, algorithm: 'sliding', limit: LIMIT },
@@ -157,13 +142,16 @@ function startWith({ env }: Place): Promise<TestGateway> {
   });
 }
 
+let device = 0;
+
 /** Asks without a pause for one device, through both gateways. */
 function watchLimit(gateways: readonly TestGateway[]) {
+  const name = `watched-${device++}`;
   let passed = 0;
   let isStopped = false;
   const run = async () => {
     for (let turn = 0; !isStopped; turn++) {
-      passed += await ask(gateways[turn % gateways.length], 'watched');
+      passed += await ask(gateways[turn % gateways.length], name);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
@@ -178,46 +166,6 @@ function watchLimit(gateways: readonly TestGateway[]) {
   };
 }
 
-/**
- * Asks twice at a time, once past Redis: so what the machine adds, which is busy with other things as well, is not taken for
- * what Redis adds.
- */
-function pairedLoad({ url }: TestGateway) {
-  const added: number[] = [];
-  const noise: number[] = [];
-  const failures: number[] = [];
-  let isStopped = false;
-  const timed = async (path: string) => {
-    const startedAt = performance.now();
-    const { status } = await call(url + path);
-    if (status !== 200) failures.push(status);
-    return performance.now() - startedAt;
-  };
-  const run = async () => {
-    while (!isStopped) {
-      const [limited, unlimited] = await Promise.all([timed('/free/x'), timed('/health/live')]);
-      added.push(limited - unlimited);
-      noise.push(unlimited);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
-  const running = run();
-  return {
-    count: () => added.length,
-    async stop() {
-      isStopped = true;
-      await running;
-      return { failures, addedMs: p99(added), noiseMs: p99(noise) };
-    },
-  };
-}
-
-function p99(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? 0;
-}
-
-let device = 0;
-
 /** Whether nobody counts by itself: of one more device, exactly the limit passes both gateways together. */
 async function areShared(gateways: readonly TestGateway[]): Promise<boolean> {
   return (await areUp(gateways)) && (await passing(gateways, `fresh-${device++}`)) === LIMIT;
@@ -225,7 +173,7 @@ async function areShared(gateways: readonly TestGateway[]): Promise<boolean> {
 
 /** How many requests of one device pass both gateways together. */
 async function passing(gateways: readonly TestGateway[], device: string): Promise<number> {
-  const asked = Array.from({ length: 2 * LIMIT }, (_, turn) => ask(gateways[turn % gateways.length], device));
+  const asked = Array.from({ length: 4 * LIMIT }, (_, turn) => ask(gateways[turn % gateways.length], device));
   return (await Promise.all(asked)).reduce((sum, one) => sum + one, 0);
 }
 
@@ -246,5 +194,3 @@ async function changes(gateway: TestGateway): Promise<string[]> {
   const messages = (await gateway.lines('combined')).map(({ message }) => String(message));
   return messages.flatMap((message) => /^redis is (away|back|connected)/.exec(message)?.[1] ?? []);
 }
-
-const seconds = (count: number) => new Promise((resolve) => setTimeout(resolve, count * 1000));

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import type { RedisProxy } from './redis-proxy.ts';
 import { startRedis, type TestRedis } from './redis-server.ts';
 import { until } from './until.ts';
 
@@ -11,18 +12,31 @@ const PRIMARIES = 3;
 /** A real Redis Cluster of three primaries, each with a replica. */
 export interface TestCluster {
   /** Primaries first, as they began. */
-  readonly nodes: readonly TestRedis[];
+  readonly nodes: readonly [TestRedis, ...TestRedis[]];
   /** What the gateway is told of it. */
   readonly env: { readonly REDIS_CLUSTER_NODES: string };
   /** Empties all primaries. */
   flush(): Promise<void>;
   /** All keys of all primaries. */
   keys(): Promise<string[]>;
+  /** Lets the replica of the first primary take its place. */
+  failOver(): Promise<unknown>;
+  /** Ends all nodes at once. */
+  kill(): Promise<void>;
+  /** Starts all nodes again, empty, and waits until they take writes. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
+interface ClusterOptions {
+  /** What clients of the first primary are led through. */
+  readonly network?: Pick<RedisProxy, 'port' | 'leadTo'>;
+  /** Further options of each node. */
+  readonly args?: () => Promise<readonly string[]>;
+}
+
 /** Starts one on free ports. A primary that is gone for a second is replaced. */
-export async function startRedisCluster(): Promise<TestCluster> {
+export async function startRedisCluster({ network, args }: ClusterOptions = {}): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'psa-cluster-'));
   const nodes: TestRedis[] = [];
   const busPorts: number[] = [];
@@ -38,12 +52,23 @@ export async function startRedisCluster(): Promise<TestCluster> {
       '--repl-diskless-sync-delay',
       '0',
     ];
-    nodes.push(await startRedis(...cluster, ...timing));
+    const announced = index === 0 && network !== undefined ? ['--cluster-announce-port', String(network.port)] : [];
+    nodes.push(await startRedis(...cluster, ...timing, ...announced, ...((await args?.()) ?? [])));
     busPorts.push(busPort);
   }
-  await joinNodes(nodes, busPorts);
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await rm(folder, { recursive: true, force: true });
+  };
+  const [first, ...others] = nodes;
+  if (first === undefined) throw new Error('a cluster without nodes');
+  network?.leadTo(first.port);
+  await joinNodes(nodes, busPorts).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
-    nodes,
+    nodes: [first, ...others],
     env: { REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(',') },
     async flush() {
       await Promise.all(nodes.map(({ client }) => client.flushall().catch(() => undefined)));
@@ -52,10 +77,15 @@ export async function startRedisCluster(): Promise<TestCluster> {
       const all = await Promise.all(nodes.map(({ client }) => client.keys('*').catch(() => [])));
       return [...new Set(all.flat())];
     },
-    async stop() {
-      await Promise.all(nodes.map((node) => node.stop()));
-      await rm(folder, { recursive: true, force: true });
+    failOver: async () => nodes[PRIMARIES]?.client.call('CLUSTER', 'FAILOVER'),
+    async kill() {
+      await Promise.all(nodes.map((node) => node.kill()));
     },
+    async restart() {
+      await Promise.all(nodes.map((node) => node.restart()));
+      await complete(nodes);
+    },
+    stop,
   };
 }
 
@@ -77,11 +107,15 @@ async function joinNodes(nodes: readonly TestRedis[], busPorts: readonly number[
   for (const [index, { client }] of nodes.slice(PRIMARIES).entries()) {
     await client.call('CLUSTER', 'REPLICATE', String(ids[index]));
   }
-  const isDone = (text: string) => text.includes('cluster_state:ok');
-  await until('the cluster to be complete', () => all(nodes, 'CLUSTER INFO', isDone), { withinMs: 20_000 });
+  await complete(nodes);
   const isFollowing = (text: string) => text.includes('master_link_status:up');
   const replicas = nodes.slice(PRIMARIES);
   await until('the replicas to follow', () => all(replicas, 'INFO replication', isFollowing), { withinMs: 20_000 });
+}
+
+async function complete(nodes: readonly TestRedis[]): Promise<void> {
+  const isDone = (text: string) => text.includes('cluster_state:ok');
+  await until('the cluster to be complete', () => all(nodes, 'CLUSTER INFO', isDone), { withinMs: 20_000 });
 }
 
 const lines = (text: string) => text.trim().split('\n').length;

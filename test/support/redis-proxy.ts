@@ -13,8 +13,8 @@ export interface RedisProxy {
   stop(): Promise<void>;
 }
 
-/** Starts a proxy on a free port in front of a Redis on loopback. */
-export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
+/** Starts a proxy on a free port in front of a Redis on loopback; without a port it leads nowhere yet. */
+export async function startRedisProxy(redisPort = 0): Promise<RedisProxy> {
   const sockets = new Set<Socket>();
   let target = redisPort;
   let delayMs = 0;

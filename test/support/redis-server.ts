@@ -51,6 +51,8 @@ export async function startRedis(...args: string[]): Promise<TestRedis> {
 /** Starts the process alone. @param args `[file, '--sentinel']` makes it a Sentinel */
 export async function launchRedis(port: number, args: readonly string[] = []): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
+  // A replica gets its data as a file, which the next Redis in that folder would begin with.
+  options.push('--dbfilename', `psa-test-${port}.rdb`, '--rdb-del-sync-files', 'yes');
   const all = args.includes('--sentinel') ? args : [...options, ...args];
   const child = spawn('redis-server', all, { stdio: 'ignore' });
   for (let attempt = 0; attempt < 200; attempt++) {
