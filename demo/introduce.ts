@@ -13,6 +13,6 @@ export function introduce(stage: Stage, print: Printer): void {
   else print.fact('redis', 'none: it is not installed here.', 'Limits are counted in each worker, at its share.');
   print.fact('folder', folder, 'logs, PM2 and the copy of gateway.yaml');
   print.say(
-    `ecosystem.config.js and gateway.yaml are the shipped ones, with one change: the breaker of tickets stays open for ${OPEN_SECONDS} s instead of 30, so that you need not wait.`,
+    `ecosystem.config.js and gateway.yaml are the shipped ones, with three changes: the breaker of tickets stays open for ${OPEN_SECONDS} s instead of 30, so that you need not wait; there are plans for customers; and the services are told who calls in a signed form.`,
   );
 }

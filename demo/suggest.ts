@@ -3,7 +3,7 @@ import { insist, type Scene } from './walk/scene.ts';
 
 /** Prints lines to paste, with a fresh token and the real ports. */
 export async function suggest({ stage, print, send }: Scene): Promise<void> {
-  const { url, adminUrl, services, folder, logFolder } = stage;
+  const { url, adminUrl, services, folder, logFolder, operatorFile } = stage;
   const login = { method: 'POST', path: '/api/v1/auth/login', json: credentialsOf('ada') };
   const { body } = await send(login);
   const { accessToken } = body as { accessToken?: unknown };
@@ -26,7 +26,11 @@ export async function suggest({ stage, print, send }: Scene): Promise<void> {
       `curl -X DELETE http://127.0.0.1:${services.crm.controlPort}/faults`,
     ],
     ['Watch the requests:', `tail -f ${logFolder}/access.log`],
-    ["Be the operator, with PM2's own program:", `PM2_HOME=${folder}/pm2 npx pm2 status`],
+    [
+      "Be the operator, with the gateway's own command, and with PM2's:",
+      `env $(cat ${operatorFile}) npx gateway audit --follow`,
+      `PM2_HOME=${folder}/pm2 npx pm2 status`,
+    ],
   ];
   print.heading('Now you. Paste these into another terminal, from this folder:');
   for (const [why, ...lines] of sections) {

@@ -43,6 +43,7 @@ function readOptions(args: string[]): ServiceOptions {
     port: readPort('--port', values.port) ?? DEFAULT_PORTS[service],
     controlPort: readPort('--control-port', values['control-port']),
     tokens: service === 'auth' ? readTokenSettings(process.env) : undefined,
+    keysUrl: readKeysUrl(process.env.GATEWAY_KEYS_URL),
   };
 }
 
@@ -50,6 +51,13 @@ function readPort(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new Error(`${flag} is "${text}"; expected a port from 0 (a free one) to 65535.`);
+}
+
+function readKeysUrl(text: string | undefined): URL | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new Error(`GATEWAY_KEYS_URL is "${text}"; expected a URL such as http://localhost:3000/.well-known/jwks.json.`);
 }
 
 function readTokenSettings(env: NodeJS.ProcessEnv): TokenSettings {

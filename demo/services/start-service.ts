@@ -1,3 +1,4 @@
+import type { RequestHandler } from 'express';
 import { authOperations } from './auth/auth-operations.ts';
 import type { TokenSettings } from './auth/sign-access-token.ts';
 import { callCounter } from './control/call-counter.ts';
@@ -5,6 +6,7 @@ import { controlOperations } from './control/control-operations.ts';
 import { faultInjector } from './control/fault-injector.ts';
 import { crmOperations } from './crm/crm-operations.ts';
 import { type Listener, listen } from './listen.ts';
+import { type CheckAssertion, checkAssertion } from './shared/check-assertion.ts';
 import { commonOperations } from './shared/common-operations.ts';
 import { createServiceApp } from './shared/create-service-app.ts';
 import { openapi } from './shared/openapi.ts';
@@ -28,6 +30,8 @@ export interface ServiceOptions {
   controlPort?: number | undefined;
   /** Needed by `auth`, which signs tokens; the others never see one. */
   tokens?: TokenSettings | undefined;
+  /** Of the gateway's keys. With it, who is calling is believed only with the gateway's signature. */
+  keysUrl?: URL | undefined;
 }
 
 /** A service that answers. */
@@ -62,14 +66,15 @@ const INFO: Readonly<Record<ServiceName, { title: string; description: string; g
  * @throws when an address can't be had, or `auth` gets no token settings
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { service, port, host, controlPort } = options;
+  const { service, port, host, controlPort, keysUrl } = options;
+  const check = keysUrl && checkAssertion({ keysUrl, service });
   const faults = faultInjector();
   const { calls, countCall } = callCounter();
-  const live = service === 'tickets' ? liveTickets() : undefined;
+  const live = service === 'tickets' ? liveTickets(check) : undefined;
   const document = (): unknown => openapi(operations, INFO[service]);
   // The common ones first: /healthz would otherwise be a ticket's id.
   const operations: Operation[] = [...commonOperations({ service, document }), ...(await ownOperations(options, live))];
-  const app = createServiceApp(operations, [countCall, faults.injectFault]);
+  const app = createServiceApp(operations, [countCall, faults.injectFault, believing(check)]);
   const listener = await listen(app, { port, host, live });
   const control = controlPort === undefined ? null : await listenOrClose(listener, controlPort);
   return { port: listener.port, controlPort: control?.port ?? null, close };
@@ -87,6 +92,14 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   async function close(): Promise<void> {
     await Promise.all([listener.close(), control?.close()]);
   }
+}
+
+/** A stage that leaves what is signed of the caller to `/echo`, and refuses whoever only claims to be somebody. */
+function believing(check: CheckAssertion | undefined): RequestHandler {
+  return async function believeAssertion(request, response, next) {
+    response.locals.assertion = await check?.(request.headers);
+    next();
+  };
 }
 
 async function ownOperations({ service, tokens }: ServiceOptions, live: LiveTickets | undefined): Promise<Operation[]> {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 
 /** Variables of the user's shell that the demo's processes get. Anything else could change how they behave. */
@@ -47,7 +47,13 @@ export function gatewaySettings({ folder, ports }: { folder: string; ports: Read
     USER_RATE_LIMIT_MAX: '1000',
     SHUTDOWN_GRACE_MS: '10000',
     PM2_INSTANCES: '2',
+    ASSERTION_KEY: assertionKey(),
   };
+}
+
+/** What the gateway signs with, for the services, who is calling. It has no space, so that `env $(cat …)` can set it. */
+function assertionKey(): string {
+  return JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
 }
 
 type PortName = 'gateway' | 'admin' | 'redis' | 'auth' | 'crm' | 'tickets';

@@ -11,10 +11,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Order, Reply } from './orders.ts';
 
-const PM2_PROGRAM = join(import.meta.dirname, '../../node_modules/pm2/bin/pm2');
+const root = join(import.meta.dirname, '../..');
+const PROGRAMS = { pm2: join(root, 'node_modules/pm2/bin/pm2'), gateway: join(root, 'dist/cli/main.js') } as const;
 const START_PATIENCE_MS = 20_000;
 /** Longer than a reload of two workers takes when both use up their time to end. */
-const PM2_PATIENCE_MS = 60_000;
+const COMMAND_PATIENCE_MS = 60_000;
 const END_PATIENCE_MS = 2000;
 /** PM2 keeps Unix sockets in its home, whose paths may have 107 bytes on Linux and 103 on macOS. @see unix(7) */
 const MAX_TMPDIR_LENGTH = 60;
@@ -22,7 +23,7 @@ const MAX_TMPDIR_LENGTH = 60;
 const folder = mkdtempSync(join(tmpdir().length > MAX_TMPDIR_LENGTH ? '/tmp' : tmpdir(), 'psa-demo-'));
 const pm2Home = join(folder, 'pm2');
 const children = new Map<string, ChildProcess>();
-const pm2Commands = new Set<Promise<unknown>>();
+const commands = new Set<Promise<unknown>>();
 let ending: Promise<void> | undefined;
 
 process.on('message', (order: Order) => void obey(order));
@@ -36,7 +37,7 @@ async function obey(order: Order): Promise<void> {
     if (ending !== undefined) throw new Error('the demo is ending');
     if (order.kind === 'start') reply({ id, ...(await start(order)) });
     if (order.kind === 'kill') reply({ id, pid: await kill(order.name), line: '' });
-    if (order.kind === 'pm2') reply({ id, output: await pm2(order.args, order.env) });
+    if (order.kind === 'pm2' || order.kind === 'gateway') reply({ id, output: await run(order) });
   } catch (error) {
     reply({ id, error: error instanceof Error ? error.message : String(error) });
   }
@@ -81,20 +82,16 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   clearTimeout(force);
 }
 
-/** Runs a command of PM2 to its end, and returns what it printed. */
-function pm2(args: readonly string[], env: Record<string, string>): Promise<string> {
+/** Runs a command of PM2, or the operator's, to its end, and returns what it printed. */
+function run({ kind, args, env }: Pick<Order & { kind: 'pm2' | 'gateway' }, 'kind' | 'args' | 'env'>): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const options = {
-    cwd: join(import.meta.dirname, '../..'),
-    env: { ...env, PM2_HOME: pm2Home },
-    timeout: PM2_PATIENCE_MS,
-  };
-  execFile(process.execPath, [PM2_PROGRAM, ...args], options, (error, stdout, stderr) => {
+  const options = { cwd: root, env: { ...env, PM2_HOME: pm2Home }, timeout: COMMAND_PATIENCE_MS };
+  execFile(process.execPath, [PROGRAMS[kind], ...args], options, (error, stdout, stderr) => {
     if (error === null) resolve(stdout);
-    else reject(new Error(`pm2 ${args.join(' ')} failed: ${`${stdout}${stderr}`.trim() || error.message}`));
+    else reject(new Error(`${kind} ${args.join(' ')} failed: ${`${stdout}${stderr}`.trim() || error.message}`));
   });
-  const settled = promise.catch(() => undefined).finally(() => pm2Commands.delete(settled));
-  pm2Commands.add(settled);
+  const settled = promise.catch(() => undefined).finally(() => commands.delete(settled));
+  commands.add(settled);
   return promise;
 }
 
@@ -111,11 +108,11 @@ function endEverything(): Promise<void> {
 
 async function endPm2(): Promise<void> {
   // A command on its way may be just about to start the daemon, which would then outlive us.
-  await Promise.all(pm2Commands);
+  await Promise.all(commands);
   if (!existsSync(join(pm2Home, 'pm2.pid'))) return;
   const workers = pidsIn(join(pm2Home, 'pids'));
   const daemon = pidIn(join(pm2Home, 'pm2.pid'));
-  await pm2(['kill'], { PATH: process.env.PATH ?? '' }).catch(() => undefined);
+  await run({ kind: 'pm2', args: ['kill'], env: { PATH: process.env.PATH ?? '' } }).catch(() => undefined);
   const all = [...workers, ...daemon];
   for (let waitedMs = 0; waitedMs < END_PATIENCE_MS && all.some(isAlive); waitedMs += 50) await sleep(50);
   for (const pid of all.filter(isAlive)) process.kill(pid, 'SIGKILL');

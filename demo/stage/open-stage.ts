@@ -9,6 +9,15 @@ import type { Guard } from './start-guard.ts';
 /** Shipped: 30 s, which is long to watch. */
 export const OPEN_SECONDS = 5;
 
+/** Requests in a month: few, to be used up at once. */
+export const TRIAL_QUOTA = 5;
+
+/** A tenant is on none until the operator says so. */
+const PLANS = {
+  trial: { limit: 100, windowMs: 60_000, monthlyQuota: TRIAL_QUOTA },
+  premium: { limit: 6000, windowMs: 60_000, monthlyQuota: 1_000_000 },
+};
+
 const root = join(import.meta.dirname, '../..');
 const ECOSYSTEM = 'ecosystem.config.js';
 const serveProgram = join(root, 'demo/services/serve.ts');
@@ -39,6 +48,10 @@ export interface Stage {
   killTickets(): Promise<void>;
   /** Starts it again, on the same port. */
   startTickets(): Promise<void>;
+  /** Runs the operator's command (`npx gateway …`) and returns what it printed. */
+  gateway(...args: string[]): Promise<string>;
+  /** Where its settings are, for a shell. */
+  readonly operatorFile: string;
   /** Runs the operator's reload. */
   reload(): Promise<void>;
 }
@@ -50,14 +63,16 @@ interface StageOptions {
 
 /**
  * Starts Redis, the three services and the gateway under PM2, as an operator would: the shipped ecosystem.config.js, and
- * gateway.yaml with one change.
+ * gateway.yaml with what it leaves to the operator.
  * @throws {Error} if the services or PM2 can't be started
  */
 export async function openStage({ guard, environment }: StageOptions): Promise<Stage> {
   const inherited = inheritedEnvironment(environment);
   const tokens = tokenSettings();
   const [redisPort = 0, gatewayPort = 0, adminPort = 0] = await freePorts(3);
-  const startService = (name: ServiceName, port = 0) => serve(guard, { name, port, env: { ...inherited, ...tokens } });
+  const url = `http://127.0.0.1:${gatewayPort}`;
+  const serviceEnv = { ...inherited, ...tokens, GATEWAY_KEYS_URL: `${url}/.well-known/jwks.json` };
+  const startService = (name: ServiceName, port = 0) => serve(guard, { name, port, env: serviceEnv });
   const [redis, auth, crm, tickets] = await Promise.all([
     startRedis(guard, { port: redisPort, env: inherited }),
     startService('auth'),
@@ -69,9 +84,11 @@ export async function openStage({ guard, environment }: StageOptions): Promise<S
   const settings = gatewaySettings({ folder: guard.folder, ports: { ...ports, tickets: tickets.port } });
   const env = { ...inherited, ...tokens, ...settings };
   copyGatewayFile(settings.GATEWAY_CONFIG);
+  const operatorFile = join(guard.folder, 'operator.env');
+  writeFileSync(operatorFile, linesOf({ ...tokens, ...settings }), { mode: 0o600 });
   await guard.pm2(['start', ECOSYSTEM], env);
   return {
-    url: `http://127.0.0.1:${gatewayPort}`,
+    url,
     adminUrl: `http://127.0.0.1:${adminPort}`,
     port: gatewayPort,
     folder: guard.folder,
@@ -83,10 +100,18 @@ export async function openStage({ guard, environment }: StageOptions): Promise<S
     async startTickets() {
       services.tickets = await startService('tickets', services.tickets.port);
     },
+    gateway: (...args) => guard.gateway(args, env),
+    operatorFile,
     async reload() {
       await guard.pm2(['reload', ECOSYSTEM, '--update-env'], env);
     },
   };
+}
+
+function linesOf(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
 }
 
 async function serve(
@@ -110,9 +135,11 @@ async function startRedis(guard: Guard, { port, env }: { port: number; env: Reco
   }
 }
 
-/** The shipped file, with a breaker that can be watched. */
+/** The shipped file, with a breaker that can be watched, plans for customers, and a key to sign for the services. */
 function copyGatewayFile(to: string): void {
   const file = parseDocument(readFileSync(join(root, 'gateway.yaml'), 'utf8'));
   file.setIn(['upstreams', 'tickets', 'breaker', 'openSeconds'], OPEN_SECONDS);
+  file.set('plans', PLANS);
+  file.set('identity', { assertion: { keys: ['${ASSERTION_KEY}'] } });
   writeFileSync(to, String(file));
 }

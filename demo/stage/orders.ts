@@ -12,7 +12,8 @@ export type Order =
   | { readonly id: number; readonly kind: 'kill'; readonly name: string }
   | {
       readonly id: number;
-      readonly kind: 'pm2';
+      /** Programs that run to their end. */
+      readonly kind: 'pm2' | 'gateway';
       readonly args: readonly string[];
       readonly env: Record<string, string>;
     };

@@ -15,6 +15,8 @@ export interface Guard {
   kill(name: string): Promise<void>;
   /** Runs a command of PM2 and returns what it printed. */
   pm2(args: readonly string[], env: Record<string, string>): Promise<string>;
+  /** Runs the operator's command and returns what it printed. */
+  gateway(args: readonly string[], env: Record<string, string>): Promise<string>;
   /** Resolves when everything that was started has ended and the folder is gone; false if the guard failed at that. */
   dismiss(): Promise<boolean>;
 }
@@ -39,13 +41,16 @@ export async function startGuard({
   const hello = await Promise.race([once(child, 'message') as Promise<[Reply & { folder: string }]>, exit]);
   if (typeof hello[0] !== 'object' || hello[0] === null) throw new Error("the guard of the demo can't start");
   const { folder } = hello[0];
+  const run = async (details: Omit<Order & { kind: 'pm2' | 'gateway' }, 'id'>) =>
+    (await order<{ output: string }>(details)).output;
   return {
     folder,
     start: (details) => order({ ...details, kind: 'start' }),
     async kill(name) {
       await order({ kind: 'kill', name });
     },
-    pm2: async (args, commandEnv) => (await order<{ output: string }>({ kind: 'pm2', args, env: commandEnv })).output,
+    pm2: (args, commandEnv) => run({ kind: 'pm2', args, env: commandEnv }),
+    gateway: (args, commandEnv) => run({ kind: 'gateway', args, env: commandEnv }),
     async dismiss() {
       if (child.connected) child.disconnect();
       const [code] = await exit;

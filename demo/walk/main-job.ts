@@ -2,14 +2,18 @@ import { insist, type Scene, Unexpected } from './scene.ts';
 import type { Answer } from './send.ts';
 
 /** The people of the demo who log in, with passwords that are public. @see demo/services/auth/seeded-users.ts */
-const PASSWORDS = { ada: 'demo-only-ada-admin', carla: 'demo-only-carla-client' } as const;
+const CREDENTIALS = {
+  ada: { email: 'ada@brightpath.example', password: 'demo-only-ada-admin' },
+  carla: { email: 'carla@brightpath.example', password: 'demo-only-carla-client' },
+  dmitri: { email: 'dmitri@kestrel.example', password: 'demo-only-dmitri-admin' },
+} as const;
 
 /** A first name. */
-export type User = keyof typeof PASSWORDS;
+export type User = keyof typeof CREDENTIALS;
 
 /** What a client posts to log in. */
 export function credentialsOf(user: User): { email: string; password: string } {
-  return { email: `${user}@brightpath.example`, password: PASSWORDS[user] };
+  return CREDENTIALS[user];
 }
 
 /** Logs somebody in, for all later steps. */

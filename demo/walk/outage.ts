@@ -68,8 +68,8 @@ export async function reviveTickets(scene: Scene): Promise<void> {
   }
   await until('the breaker of tickets CLOSED in both workers', async () => {
     if (await areAll(scene, 'CLOSED')) return true;
-    // Both trials may have met the same worker.
-    await send({ path: TICKET, token });
+    // Both trials may have met the same worker. As many as there are workers, as in failUntilOpen.
+    for (let worker = 0; worker < WORKERS; worker++) await send({ path: TICKET, token });
     return false;
   });
   const expected = stage.redis === undefined ? 'degraded' : 'healthy';

@@ -1,3 +1,5 @@
+import { letMachineIn, suspendCustomer, useUpQuota } from './customers.ts';
+import { goAround } from './go-around.ts';
 import { watchTickets } from './live.ts';
 import { askHealth, createTicket, listCompanies, logInAda } from './main-job.ts';
 import { killTickets, reviveTickets } from './outage.ts';
@@ -51,6 +53,26 @@ export const steps: readonly Step[] = [
     title: 'Guess a password six times',
     why: 'An address may fail five times in 15 minutes, counted for all workers. Successes never count.',
     run: guessPasswords,
+  },
+  {
+    title: 'Let a machine in, and out',
+    why: 'Programs have API keys. The operator makes and ends them; every worker knows within a second.',
+    run: letMachineIn,
+  },
+  {
+    title: 'Use up a quota',
+    why: 'A plan says what all people and programs of a customer may send. A better one holds at once.',
+    run: useUpQuota,
+  },
+  {
+    title: 'Suspend a customer',
+    why: 'One command shuts out everybody of a tenant, whatever tokens they hold; another lets them in.',
+    run: suspendCustomer,
+  },
+  {
+    title: 'Go around the gateway',
+    why: 'Past the gateway, a header can claim anything. What the gateway signs, nobody else can.',
+    run: goAround,
   },
   {
     title: 'The tickets service dies',

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { refreshSessions } from '../../demo/services/auth/refresh-sessions.ts';
 import { type RunningService, type ServiceName, startService } from '../../demo/services/start-service.ts';
+import { publishedKey, signAssertion } from '../../src/auth/sign-assertion.ts';
+import { type KeyServer, startKeyServer } from '../support/key-server.ts';
 import { until } from '../support/until.ts';
 import { openSocket, tryToOpen } from '../support/websocket-client.ts';
 
@@ -33,8 +36,8 @@ interface CallOptions {
 }
 
 /** A service on a free port, and how to call it and its control listener. */
-async function started(service: ServiceName) {
-  const handle = await startService({ service, port: 0, host: '127.0.0.1', controlPort: 0, tokens });
+async function started(service: ServiceName, { keysUrl }: { keysUrl?: URL } = {}) {
+  const handle = await startService({ service, port: 0, host: '127.0.0.1', controlPort: 0, tokens, keysUrl });
   running.push(handle);
   return { call: caller(handle.port), control: caller(handle.controlPort ?? 0), handle };
 }
@@ -232,6 +235,56 @@ describe('the tickets service', () => {
   });
 });
 
+describe('a sample service that knows the keys of the gateway', () => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const settings = { issuer: 'psa-api-gateway', ttlSeconds: 60, audiences: {} };
+  const assertion = ({ userId = 'user-ben', service = 'tickets', key = privateKey } = {}) => {
+    const caller = { userId, tenantId: 'brightpath', roles: ['manager'], scopes: [], headers: [] };
+    const credential = { kind: 'token', jti: undefined, issuedAtSeconds: undefined } as const;
+    return {
+      'x-gateway-assertion': signAssertion({ settings: { ...settings, keys: [key] }, now: Date.now })(
+        { ...caller, credential },
+        service,
+      ),
+    };
+  };
+  let gateway: KeyServer;
+  beforeAll(async () => {
+    gateway = await startKeyServer({ jwk: { ...publishedKey(privateKey) } });
+  });
+  afterAll(() => gateway.stop());
+  const startedWithKeys = () => started('tickets', { keysUrl: new URL(gateway.jwksUrl) });
+
+  it('believes what the gateway has signed for it, and shows it at /echo', async () => {
+    const { call } = await startedWithKeys();
+    const signed = { ...ben, ...assertion() };
+    expect((await call('/', { headers: signed })).status).toBe(200);
+    expect((await call('/echo', { headers: signed })).body.assertion).toMatchObject({
+      iss: 'psa-api-gateway',
+      aud: 'tickets',
+      sub: 'user-ben',
+      tenantId: 'brightpath',
+    });
+    expect((await call('/healthz')).status).toBe(200);
+  });
+
+  it.each([
+    ['has no signature', {}, 'is missing'],
+    ['has one about somebody else', assertion({ userId: 'user-carla' }), 'is about somebody else'],
+    ['has one for another service', assertion({ service: 'crm' }), 'does not hold'],
+    ['has one of another key', assertion({ key: generateKeyPairSync('ed25519').privateKey }), 'does not hold'],
+    ['has none at all behind the name', { 'x-gateway-assertion': 'x.y.z' }, 'does not hold'],
+  ])('answers 401 to who names itself and %s, WebSockets too', async (_what, headers, why) => {
+    const { call, handle } = await startedWithKeys();
+    const { status, body } = await call('/', { headers: { ...ben, ...headers } });
+    expect([status, body.detail]).toEqual([401, expect.stringContaining(`X-Gateway-Assertion ${why}`)]);
+    const url = `http://127.0.0.1:${handle.port}/live`;
+    expect(await tryToOpen(url, { headers: { ...ben, ...headers } })).toMatchObject({ status: 401 });
+    const own = await openSocket(url, { headers: { ...ben, ...assertion() } });
+    own.ws.terminate();
+  });
+});
+
 describe('every sample service', () => {
   it.each([
     ['auth', '/me'],
@@ -359,6 +412,7 @@ describe('serve.ts', () => {
     [['crm', '--port', '70000'], env, '65535'],
     [['auth'], { ...env, JWT_SECRET: undefined }, 'JWT_SECRET is missing'],
     [['auth'], { ...env, JWT_SECRET: `${tokens.signingSecret},short` }, '32 bytes'],
+    [['crm'], { ...env, GATEWAY_KEYS_URL: 'here' }, 'http://localhost:3000/.well-known/jwks.json'],
   ])('exits 64 and says what was expected: %j', async (args, settings, expected) => {
     const child = serve(args, settings);
     let stderr = '';

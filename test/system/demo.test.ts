@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 
 const root = join(import.meta.dirname, '../..');
 const main = join(root, 'demo/main.ts');
-const WALK_MS = 120_000;
+const WALK_MS = 180_000;
 
 let folder: string;
 let running: ChildProcess | undefined;
@@ -80,11 +80,15 @@ describe('the guided walk', () => {
       const demo = startDemo();
       await demo.says('Ctrl+C ends the demo');
       const output = demo.output();
-      expect(output.match(/^ *\d+ {2}\S/gm)).toHaveLength(12);
-      expect(output.match(/✔/g)).toHaveLength(12);
+      expect(output.match(/^ *\d+ {2}\S/gm)).toHaveLength(16);
+      expect(output.match(/✔/g)).toHaveLength(16);
       expect(output).not.toContain('✘');
       expect(output).toMatch(/← 429 Too Many Requests .*Retry-After: \d+/);
       expect(output).toMatch(/← 503 Service Unavailable .*Retry-After: \d+/);
+      expect(output).toMatch(/← 401 Unauthorized .*reason: token_revoked/);
+      expect(output).toMatch(/← 429 Too Many Requests .*X-Quota-Limit: 5 {2}X-Quota-Remaining: 0/);
+      expect(output).toMatch(/← 403 Forbidden .*reason: tenant_suspended/);
+      expect(output).toMatch(/aud: crm {2}sub: user-ada.*← 401 Unauthorized.*X-Gateway-Assertion is missing/s);
       expect(output).toMatch(/\d{3,} requests, 0 failed/);
       expect(output).toContain('“circuit breaker of tickets is HALF_OPEN”');
       const walk = output.slice(0, output.indexOf('Now you.'));
@@ -94,6 +98,9 @@ describe('the guided walk', () => {
       const [, url = ''] = /^ {2}curl -i -H "Authorization: Bearer \$TOKEN" (\S+companies)$/m.exec(output) ?? [];
       expect((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
       expect((await fetch(url)).status).toBe(401);
+      const [, settings = ''] = /^ {2}(env \$\(cat \S+\)) npx gateway audit/m.exec(output) ?? [];
+      const operator = `${settings} ${process.execPath} dist/cli/main.js`;
+      expect(execFileSync('sh', ['-c', `${operator} tenants list`], { cwd: root }).toString()).toContain('kestrel');
       demo.signal('SIGINT');
       expect(await demo.ended).toBe(0);
       await expectNoTrace(demo);
@@ -108,7 +115,7 @@ describe('the guided walk', () => {
       expect(await demo.ended).toBe(0);
       expect(demo.output()).toContain('Limits are counted in each worker');
       expect(demo.output()).toContain('status: degraded  redis: down');
-      expect(demo.output().match(/✔/g)).toHaveLength(12);
+      expect(demo.output().match(/✔/g)).toHaveLength(16);
       await expectNoTrace(demo);
     },
     WALK_MS,
@@ -123,7 +130,7 @@ describe('the guided walk', () => {
       });
       process.kill(Number(pid), 'SIGKILL');
       expect(await demo.ended).toBe(1);
-      expect(demo.output()).toMatch(/✘ expected {2}status 200\n +but got +502 .*upstream_connect_failed.*✔.*\n10 {2}/s);
+      expect(demo.output()).toMatch(/✘ expected {2}status 200\n +but got +502 .*upstream_connect_failed.*✔.*\n16 {2}/s);
       await expectNoTrace(demo);
     },
     WALK_MS,

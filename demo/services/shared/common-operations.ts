@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Assertion } from './check-assertion.ts';
 import { type Operation, operation } from './operation.ts';
 
 const health = z.object({
@@ -10,6 +11,10 @@ const echo = z.object({
   method: z.string(),
   path: z.string(),
   headers: z.array(z.tuple([z.string(), z.string()])).describe('Name and value as they came: case, order, repeats'),
+  assertion: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('Who is calling, as the gateway has signed it; null if that is not checked here'),
 });
 
 interface CommonOptions {
@@ -44,6 +49,7 @@ export function commonOperations({ service, document }: CommonOptions): Operatio
         method: request.method,
         path: request.originalUrl,
         headers: headerPairs(request.rawHeaders),
+        assertion: (request.res?.locals.assertion as Assertion | undefined) ?? null,
       }),
     }),
   ];
