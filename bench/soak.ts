@@ -9,9 +9,14 @@ import { asText } from './report/table.ts';
 import { soakGateway } from './soak/soak-gateway.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
+const minutes = Number(values.minutes);
+if (!Number.isInteger(minutes) || minutes < 1) {
+  console.error(`--minutes: expected a whole number from 1, got ${values.minutes}`);
+  process.exit(2);
+}
 const say = (text: string) => console.log(`• ${text}`);
 
-const { figures: soak, series } = await soakGateway({ minutes: Number(values.minutes), say });
+const { figures: soak, series } = await soakGateway({ minutes, say });
 console.log(`\n${asText(trendsTable(soak))}\n\n${asText(eventsTable(soak))}\n`);
 const result = addToResult({ part: { soak } });
 writePicture(result, { name: 'soak', svg: drawChart({ option: soakChart(series), height: 900 }) });
