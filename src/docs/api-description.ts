@@ -1,5 +1,5 @@
 import type { RouteSettings } from '../config/schema.ts';
-import { gatewayDocument } from './gateway-document.ts';
+import { type ApiFeatures, gatewayDocument } from './gateway-document.ts';
 import { type DocsLogger, keptPart, silentPart } from './kept-part.ts';
 
 /** What is needed of an upstream's settings. Any of its instances may be asked. */
@@ -14,6 +14,7 @@ interface ApiDescriptionOptions {
   /** By name; those without `openApiPath` have nothing to read. */
   readonly upstreams: Readonly<Record<string, DescribedUpstream>>;
   readonly routes: readonly RouteSettings[];
+  readonly features: ApiFeatures;
   readonly routeOf: (path: string, method: string) => RouteSettings | undefined;
   /** Milliseconds: `clock` is monotonic, `now` is since 1970. */
   readonly time: { readonly clock: () => number; readonly now: () => number };

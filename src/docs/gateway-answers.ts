@@ -17,13 +17,23 @@ interface GatewayAnswer {
 
 const reasonHeader = { 'X-Gateway-Reason': header('The reason.') };
 const retryHeaders = { ...reasonHeader, 'Retry-After': header('Seconds to wait.', 'integer') };
-const challengeHeaders = { ...reasonHeader, 'WWW-Authenticate': header('Why the token was refused.') };
+const limitHeaders = {
+  ...retryHeaders,
+  'RateLimit-Policy': header('The limits of this request, as structured fields.'),
+  RateLimit: header('What is left of the one that is nearest to its end.'),
+};
+const quotaHeaders = {
+  'X-Quota-Limit': header("What the tenant's plan allows in a month; absent if it has no quota.", 'integer'),
+  'X-Quota-Remaining': header('What is left of that.', 'integer'),
+  'X-Quota-Reset': header('Seconds until the month ends (UTC).', 'integer'),
+};
+const challengeHeaders = { ...reasonHeader, 'WWW-Authenticate': header('Why the token, or the API key, was refused.') };
 
 /** By status. */
 const ANSWERS: ReadonlyMap<string, GatewayAnswer> = new Map([
   ['401', { name: 'Unauthorized', example: 'auth_missing', headers: challengeHeaders }],
   ['403', { name: 'Forbidden', example: 'scope_missing', headers: reasonHeader }],
-  ['429', { name: 'TooManyRequests', example: 'rate_limited_user', headers: retryHeaders }],
+  ['429', { name: 'TooManyRequests', example: 'rate_limited_user', headers: limitHeaders }],
   ['502', { name: 'BadGateway', example: 'upstream_reset', headers: reasonHeader }],
   ['503', { name: 'ServiceUnavailable', example: 'breaker_open', headers: retryHeaders }],
   ['504', { name: 'GatewayTimeout', example: 'upstream_response_timeout', headers: reasonHeader }],
@@ -47,12 +57,13 @@ export const problemSchema: JsonObject = {
 };
 
 /** The answers of the gateway as components, by name. */
-export function gatewayResponses(): JsonObject {
+export function gatewayResponses({ hasQuotas }: { readonly hasQuotas: boolean }): JsonObject {
   return Object.fromEntries(
     [...ANSWERS].map(([status, { name, example, headers }]) => {
       const lines = reasonsOf(status).map((reason) => `- \`${reason}\`: ${catalog[reason].detail}`);
       const content = { [PROBLEM_TYPE]: { schema: PROBLEM_REF, example: exampleOf(example) } };
-      return [name, { description: `From the gateway:\n\n${lines.join('\n')}`, headers, content }];
+      const allHeaders = status === '429' && hasQuotas ? { ...headers, ...quotaHeaders } : headers;
+      return [name, { description: `From the gateway:\n\n${lines.join('\n')}`, headers: allHeaders, content }];
     }),
   );
 }
@@ -61,11 +72,9 @@ export function gatewayResponses(): JsonObject {
  * An operation's responses and what the gateway may answer instead of them.
  * A response that the service documents under the same status is kept, and extended.
  */
-export function withGatewayAnswers(own: JsonObject, { auth, roles, scopes }: RouteSettings): JsonObject {
-  const possible = [...ANSWERS].filter(
-    ([status]) =>
-      (status !== '401' || auth === 'required') && (status !== '403' || roles !== undefined || scopes !== undefined),
-  );
+export function withGatewayAnswers(own: JsonObject, { auth }: RouteSettings): JsonObject {
+  // Whoever has to say who is calling may lack a role, or belong to a tenant that is suspended.
+  const possible = [...ANSWERS].filter(([status]) => auth === 'required' || (status !== '401' && status !== '403'));
   const added = possible.map(([status, { name, headers }]) => {
     const response = own[status];
     return [status, isObject(response) ? extended(response, { status, headers }) : refTo(name)];

@@ -16,7 +16,17 @@ export interface ServicePart {
   readonly readAt: number | undefined;
 }
 
+/** What a configuration offers, beyond what its routes say. */
+export interface ApiFeatures {
+  /** Who issues tokens: whoever shares a secret with the gateway, identity providers, or one that is asked about each. */
+  readonly tokens: { readonly own: boolean; readonly issuers: boolean; readonly opaque: boolean };
+  /** Whether services can verify what the gateway says of callers. */
+  readonly publishesKeys: boolean;
+  readonly hasQuotas: boolean;
+}
+
 interface GatewayDocumentOptions {
+  readonly features: ApiFeatures;
   readonly title: string;
   readonly version: string;
   readonly services: readonly ServicePart[];
@@ -24,33 +34,37 @@ interface GatewayDocumentOptions {
 }
 
 /** One OpenAPI 3.1 document of the services' parts and the gateway's own. */
-export function gatewayDocument({ title, version, services, routes }: GatewayDocumentOptions): JsonObject {
+export function gatewayDocument({ title, version, services, routes, features }: GatewayDocumentOptions): JsonObject {
   const parts = services.flatMap(({ part }) => part ?? []);
-  const own = { schemas: { ...ownSchemas, Problem: problemSchema }, responses: gatewayResponses() };
-  const bearerAuth = {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'The token that login gives.',
-  };
+  const own = { schemas: { ...ownSchemas, Problem: problemSchema }, responses: gatewayResponses(features) };
   const apiKeyAuth = { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'For programs: `psa_…`.' };
   return {
     openapi: '3.1.0',
-    info: { title, version, description: introduction(routes) },
+    info: { title, version, description: introduction(routes, features) },
     tags: [
       ...services.map((service) => tagOf(service, routes)),
       { name: OWN_TAG, description: 'Answered by the gateway itself.' },
     ],
     // Two services may serve different methods of one path.
-    paths: twoLevels([...parts.map(({ paths }) => paths), ownPaths]),
+    paths: twoLevels([...parts.map(({ paths }) => paths), ownPaths(features)]),
     components: {
       ...twoLevels([...parts.map(({ components }) => components), own]),
-      securitySchemes: { bearerAuth, apiKeyAuth },
+      securitySchemes: { bearerAuth: bearerAuth(features), apiKeyAuth },
     },
   };
 }
 
-function introduction(routes: readonly RouteSettings[]): string {
+/** Where a token comes from. No issuer is named: who can log in there knows it. */
+function bearerAuth({ tokens: { own, issuers, opaque } }: ApiFeatures): JsonObject {
+  const sources = [
+    ...(own ? ['The token that login gives.'] : []),
+    ...(issuers || opaque ? [`${own ? 'Or a' : 'A'} token of an identity provider that this gateway trusts.`] : []),
+  ];
+  const format = opaque ? {} : { bearerFormat: 'JWT' };
+  return { type: 'http', scheme: 'bearer', ...format, description: sources.join(' ') };
+}
+
+function introduction(routes: readonly RouteSettings[], { hasQuotas }: ApiFeatures): string {
   const login = routes.find(({ countLoginFailures }) => countLoginFailures);
   const logIn = `- **Token**: log in at \`${login?.path}\`, then send \`Authorization: Bearer <token>\` (here: *Authorize*).`;
   return [
@@ -58,6 +72,9 @@ function introduction(routes: readonly RouteSettings[]): string {
     ...(login === undefined ? [] : [logIn]),
     '- **API key**: programs send `X-API-Key` instead of a token; whoever runs this API issues them.',
     '- **Limits**: `RateLimit-Policy` and `RateLimit` tell what is left; a 429 carries `Retry-After`.',
+    ...(hasQuotas
+      ? ['- **Quota**: `X-Quota-Remaining` tells what is left of the month, for all callers of a tenant.']
+      : []),
     '- **Errors** of the gateway are `application/problem+json` with a `reason`, which also stands in `X-Gateway-Reason`. An error without that header is the service\u2019s own.',
   ].join('\n');
 }

@@ -61,6 +61,7 @@ function described(ports: Record<string, number>) {
     version: '1.2.3',
     upstreams: gateway.upstreams,
     routes: gateway.routes,
+    features: { tokens: { own: true, issuers: false, opaque: false }, publishesKeys: false, hasQuotas: false },
     routeOf: (path) => gateway.routes.find((route) => path.startsWith(`${route.stripPrefix}/`)),
     time: { clock: () => now, now: () => Date.UTC(2030, 0, 1) + now },
     logger: { info: (line) => void lines.push(`info: ${line}`), warn: (line) => void lines.push(`warn: ${line}`) },

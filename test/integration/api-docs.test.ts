@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { catalog } from '../../src/problem/catalog.ts';
@@ -37,7 +38,9 @@ describe('GET /api-docs.json', () => {
     const remove = operationAt(document, 'delete /api/v1/crm/companies/{id}');
     expect(remove.description).toContain('`admin`, `manager`');
     expect(Object.keys(remove.responses)).toEqual(expect.arrayContaining(['204', '401', '403', '429', '503']));
-    expect(Object.keys(operationAt(document, 'get /api/v1/crm/companies').responses)).not.toContain('403');
+    // Its tenant may be suspended.
+    expect(Object.keys(operationAt(document, 'get /api/v1/crm/companies').responses)).toContain('403');
+    expect(Object.keys(operationAt(document, 'post /api/v1/auth/login').responses)).not.toContain('403');
   });
 
   it('is complete in itself: references, security schemes, tags and ids', () => {
@@ -123,6 +126,44 @@ describe('GET /api-docs', () => {
   ])('leaves %s %s to the pipeline, where it is a path without a route', async (method, path) => {
     const answer = await call(`${platform.gateway.url}${path}`, { method, headers: bearer() });
     expect([answer.status, JSON.parse(answer.body.toString())]).toMatchObject([404, { reason: 'route_not_found' }]);
+  });
+});
+
+describe('what only some configurations offer', () => {
+  const describedBy = async (options: Partial<Parameters<typeof startGateway>[0]>) => {
+    const gateway = await startGateway({ upstreams: { crm: 1 }, ...options });
+    try {
+      return (await (await fetch(`${gateway.url}/api-docs.json`)).json()) as Described;
+    } finally {
+      await gateway.stop();
+    }
+  };
+  const key = JSON.stringify(generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' }));
+
+  it('is not described where it is not there', async () => {
+    const plain = await describedBy({});
+    expect(Object.keys(plain.paths)).not.toContain('/.well-known/jwks.json');
+    expect(JSON.stringify(plain)).not.toMatch(/X-Quota|identity provider/);
+    expect(plain.components).toMatchObject({ securitySchemes: { bearerAuth: { bearerFormat: 'JWT' } } });
+  });
+
+  it('is described where it is: published keys, quotas, tokens of others', async () => {
+    const issuers = [
+      { issuer: 'https://id.example.com', jwksUrl: 'http://127.0.0.1:1/', audience: ['a'], subjectPrefix: 'x|' },
+    ];
+    const rich = await describedBy({
+      env: { ASSERTION_KEY: key },
+      identity: { assertion: { keys: ['${ASSERTION_KEY}'] }, issuers },
+      sections: { plans: { free: { limit: 5, windowMs: 1000, monthlyQuota: 10 } } },
+    });
+    expect(operationAt(rich, 'get /.well-known/jwks.json')).toMatchObject({ security: [], tags: ['Gateway'] });
+    expect(rich.components).toMatchObject({
+      responses: { TooManyRequests: { headers: { 'X-Quota-Remaining': {}, RateLimit: {}, 'Retry-After': {} } } },
+      securitySchemes: { bearerAuth: { description: expect.stringContaining('an identity provider') } },
+    });
+    expect(rich).toMatchObject({ info: { description: expect.stringContaining('**Quota**') } });
+    expect(danglingRefs(rich)).toEqual([]);
+    expect(JSON.stringify(rich)).not.toContain('id.example.com');
   });
 });
 

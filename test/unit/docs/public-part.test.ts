@@ -89,7 +89,7 @@ describe('a published operation', () => {
   it('has the answers that the gateway may give instead', () => {
     const part = published({ paths: { '/a': { get: ok, delete: ok }, '/open': { get: ok } } });
     const statuses = (operation: string) => Object.keys(operationAt(part, operation).responses);
-    expect(statuses('get /api/crm/a')).toEqual(['200', '401', '429', '502', '503', '504']);
+    expect(statuses('get /api/crm/a')).toEqual(['200', '401', '403', '429', '502', '503', '504']);
     expect(statuses('delete /api/crm/a')).toEqual(['200', '401', '403', '429', '502', '503', '504']);
     expect(statuses('get /api/crm/open')).toEqual(['200', '429', '502', '503', '504']);
     expect(operationAt(part, 'get /api/crm/a').responses[401]).toEqual({ $ref: '#/components/responses/Unauthorized' });
