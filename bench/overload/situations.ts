@@ -4,10 +4,13 @@ import { freePort } from '../../test/support/free-port.ts';
 import { type Edit, startNginx } from '../../test/support/nginx.ts';
 import { PREFIX } from '../contenders/contender.ts';
 import { startOneWorker } from '../contenders/gateway.ts';
+import { wrk } from '../measure/wrk.ts';
 import { payloads } from '../rig/payloads.ts';
 import { startProgram } from '../rig/program.ts';
 import type { Rig } from '../rig/rig.ts';
 import { slowProcessor } from './slow-processor.ts';
+
+const WARM_UP_SECONDS = 10;
 
 /** Something to overload. */
 export interface Situation {
@@ -37,12 +40,16 @@ export async function slowService(rig: Rig): Promise<Situation> {
 /** One worker that is itself the bottleneck, with a share of a processor. */
 export async function busyWorker(rig: Rig, share: number): Promise<Situation> {
   const gateway = await worker(rig, rig.upstream.port);
+  const path = `${PREFIX}${payloads[0]?.path}`;
+  // With a whole one, or Node would be compiling all the time that is measured.
+  const url = `http://127.0.0.1:${gateway.port}${path}`;
+  await wrk({ url, headers: rig.headers, connections: 32, seconds: WARM_UP_SECONDS, bodyBytes: 0 });
   const giveBack = share < 1 ? slowProcessor(gateway.pid, share) : () => undefined;
   const stop = async () => {
     giveBack();
     await gateway.stop();
   };
-  return { ...gateway, path: `${PREFIX}${payloads[0]?.path}`, stop };
+  return { ...gateway, path, stop };
 }
 
 /**
