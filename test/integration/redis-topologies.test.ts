@@ -18,8 +18,8 @@ const WORKERS = 2;
 /** A primary counts as gone after a second, and then another is chosen; a busy machine needs a second vote. */
 const FAILOVER_MS = 15_000;
 
-/** So soon limits are shared again once Redis can be used: within five seconds, and as long again for a busy machine. */
-const BACK_MS = 2 * 5000;
+/** So soon limits are shared again, once Redis can be used. */
+const BACK_MS = 5000;
 
 /** What an ailing Redis may add to 99 of 100 answers, beside what the machine adds to those that ask no Redis. */
 const ADDED_MS = 150;
@@ -118,14 +118,14 @@ describe.each(Object.entries(topologies))('with %s', (_name, { start, faults }) 
         await fault.end?.(place);
         const withinMs = fault.end === undefined ? FAILOVER_MS + BACK_MS : BACK_MS;
         await until('Redis to be back', () => areUp(gateways), { withinMs, everyMs: 50 });
-        const { failures, addedMs, machineMs } = await load.stop();
+        const { failures, addedMs, noiseMs } = await load.stop();
         expect(await watched.stop()).toBeLessThanOrEqual(LIMIT * (1 + WORKERS));
         expect(failures).toEqual([]);
-        expect(addedMs).toBeLessThanOrEqual(ADDED_MS + machineMs);
+        expect(addedMs).toBeLessThanOrEqual(ADDED_MS + noiseMs);
         await until('limits to be shared again', () => areShared(gateways), { withinMs: BACK_MS });
         const told = await Promise.all(gateways.map(async (gateway) => (await changes(gateway)).join(' ')));
         // A machine that is too busy to run Redis may add changes. Who has asked nothing of a lost node misses nothing.
-        for (const text of told) expect(text).toMatch(/^(?:connected|away back)( away back)*$/);
+        for (const text of told) expect(text).toMatch(/^connected( away back)*$/);
         if (fault.isHarmless !== true) expect(told.join()).toContain('away');
       } finally {
         await Promise.all([load.stop(), watched.stop()]);
@@ -184,7 +184,7 @@ function watchLimit(gateways: readonly TestGateway[]) {
  */
 function pairedLoad({ url }: TestGateway) {
   const added: number[] = [];
-  const unlimited: number[] = [];
+  const noise: number[] = [];
   const failures: number[] = [];
   let isStopped = false;
   const timed = async (path: string) => {
@@ -195,9 +195,9 @@ function pairedLoad({ url }: TestGateway) {
   };
   const run = async () => {
     while (!isStopped) {
-      const [limitedMs, unlimitedMs] = await Promise.all([timed('/free/x'), timed('/health/live')]);
-      added.push(limitedMs - unlimitedMs);
-      unlimited.push(unlimitedMs);
+      const [limited, unlimited] = await Promise.all([timed('/free/x'), timed('/health/live')]);
+      added.push(limited - unlimited);
+      noise.push(unlimited);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
@@ -207,8 +207,7 @@ function pairedLoad({ url }: TestGateway) {
     async stop() {
       isStopped = true;
       await running;
-      // What goes through to the upstream has the machine do as much three times.
-      return { failures, addedMs: p99(added), machineMs: 3 * Math.max(...unlimited) };
+      return { failures, addedMs: p99(added), noiseMs: p99(noise) };
     },
   };
 }
