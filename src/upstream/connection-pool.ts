@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 import type { UpstreamSettings } from '../config/schema.ts';
 import { type Address, followAddresses, type Resolve } from './follow-addresses.ts';
@@ -50,10 +51,11 @@ export function connectionPool(options: PoolOptions): ConnectionPool {
     allowH2: false,
     ...(lookup === undefined ? {} : { lookup }),
   });
+  const attempts = trackedAttempts(connector);
   const common: Pool.Options = {
     ...FIXED,
     connections: settings.maxConnections,
-    connect: withPlainErrors(connector, clock),
+    connect: withPlainErrors(attempts.connect, clock),
   };
   const open = (): [Pool, Pool] => [new Pool(origin, common), new Pool(origin, { ...common, pipelining: 0 })];
   let [kept, fresh] = open();
@@ -63,6 +65,7 @@ export function connectionPool(options: PoolOptions): ConnectionPool {
     async close() {
       follower.close();
       await Promise.all([kept, fresh, ...retired].map((pool) => pool.destroy()));
+      attempts.giveUp();
     },
   };
 }
@@ -82,6 +85,24 @@ function retire(pool: Pool, retired: Set<Pool>): void {
     () => retired.delete(pool),
     () => retired.delete(pool),
   );
+}
+
+/** Knows the connections that are still being made: a pool that is destroyed leaves them to their timeout. */
+function trackedAttempts(connect: buildConnector.connector) {
+  const underWay = new Set<Socket>();
+  return {
+    connect: ((options, callback) => {
+      // undici's connector returns the socket, which its types don't tell.
+      const socket: unknown = connect(options, (...result) => {
+        underWay.delete(socket as Socket);
+        callback(...result);
+      });
+      underWay.add(socket as Socket);
+    }) satisfies buildConnector.connector,
+    giveUp() {
+      for (const socket of underWay) socket.destroy();
+    },
+  };
 }
 
 /**

@@ -85,7 +85,7 @@ describe('a worker', () => {
     const child = startOnFullConsole(folder, { ...env('development'), PORT: String(port) });
     const ended = once(child, 'exit');
     try {
-      await Promise.race([once(child, 'message'), ended, sleep(10_000, undefined, { ref: false })]);
+      await Promise.race([once(child, 'message'), ended, sleep(50_000, undefined, { ref: false })]);
       const answers = [];
       for (let count = 0; count < 3; count++) {
         answers.push(await call(`http://127.0.0.1:${port}/crm/x`, { headers: bearer() }));

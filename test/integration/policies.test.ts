@@ -109,12 +109,16 @@ describe('a policy of a route', () => {
 
   it('refills a bucket with time, and never beyond its burst', async () => {
     const address = newAddress();
-    expect(await passing(10, '/quick/x', { address })).toBeLessThanOrEqual(4);
+    /** No more pass than it holds at first, and what comes in meanwhile. */
+    const expectNoMore = async (times: number) => {
+      const startedAt = performance.now();
+      const passed = await passing(times, '/quick/x', { address });
+      expect(passed).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - startedAt) / 50));
+    };
+    await expectNoMore(10);
     await until('a token', async () => (await ask('/quick/x', { address })).status === 200);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const startedAt = performance.now();
-    const passed = await passing(30, '/quick/x', { address });
-    expect(passed).toBeLessThanOrEqual(2 + Math.ceil((performance.now() - startedAt) / 50));
+    await expectNoMore(30);
   });
 
   it('never lets more than the limit pass in any sliding window, also over the edge of a fixed one', async () => {
@@ -169,7 +173,8 @@ describe('a policy of a route', () => {
 
   it('leaves no key without an end', async () => {
     for (const name of Object.keys(policies)) await ask(`/${name}/x`, { ...bearer(), 'x-device-id': 'a' });
-    const keys = await redis.client.keys('*');
+    // The stream of the audit log has no end in time: it is cut to a number of events.
+    const keys = (await redis.client.keys('*')).filter((key) => key !== 'psa:audit');
     expect(keys.length).toBeGreaterThan(8);
     for (const key of keys) expect({ key, ttl: await redis.client.pttl(key) }).not.toEqual({ key, ttl: -1 });
   });
@@ -236,7 +241,7 @@ describe('addresses', () => {
       expect(refused.status).toBe(403);
       expect(reasonOf(refused)).toBe('ip_denied');
     }
-    expect(await redis.client.keys('*')).toEqual([]);
+    expect(await redis.client.keys('psa:limit:*')).toEqual([]);
     expect((await ask('/health', { address: '192.0.2.66' })).status).toBe(200);
   });
 

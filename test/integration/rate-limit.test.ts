@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Answer, call, reasonOf } from '../support/call.ts';
 import { bearer, startGateway, type TestGateway, tokenFor } from '../support/gateway.ts';
+import { quickest } from '../support/quickest.ts';
 import { rateLimitFields } from '../support/rate-limit-fields.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedisProxy } from '../support/redis-proxy.ts';
@@ -8,6 +9,9 @@ import { startRedis, type TestRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 const limit = 100;
+
+/** A worker asks Redis at least once a second whether a client is still over its limit. The rest is for a busy machine. */
+const LET_IN_MS = 1000 + 500;
 
 let redis: TestRedis;
 let crm: RecordingBackend;
@@ -208,10 +212,15 @@ describe('a client over its limit', () => {
   });
 
   it('is let in again within a second when an operator resets its limit', async () => {
-    await flood(limit + 1, () => ask('/open/crm/x', { address }));
-    await redis.client.del(key);
     const letIn = async () => (await ask('/open/crm/x', { address })).status === 200;
-    await until('an answer', letIn, { withinMs: 2000 });
+    const tookMs = await quickest(LET_IN_MS, async () => {
+      await flood(limit + 1, () => ask('/open/crm/x', { address }));
+      await redis.client.del(key);
+      const resetAt = performance.now();
+      await until('an answer', letIn);
+      return performance.now() - resetAt;
+    });
+    expect(tookMs).toBeLessThan(LET_IN_MS);
   });
 
   it('is still told when to come back', async () => {
@@ -228,16 +237,16 @@ describe('a client that nobody vouches for', () => {
     const env = { RATE_LIMIT_MAX_REQUESTS: '100', TRUST_PROXY: '192.0.2.100' };
     const gateway = await startGateway({ upstreams: { crm: crm.port }, redisPort: redis.port, env });
     try {
-      let passed = 0;
+      const counts: Record<string, number> = {};
       for (let batch = 0; batch < 10; batch++) {
-        const { 200: count = 0 } = await flood(100, (turn) => {
+        const ofBatch = await flood(100, (turn) => {
           const address = `10.${batch}.0.${turn}`;
           const headers = { 'x-forwarded-for': address, 'x-real-ip': address, forwarded: `for=${address}` };
           return call(`${gateway.url}/open/crm/x`, { headers });
         });
-        passed += count;
+        for (const [status, count] of Object.entries(ofBatch)) counts[status] = (counts[status] ?? 0) + count;
       }
-      expect(passed).toBe(100);
+      expect(counts).toEqual({ 200: 100, 429: 900 });
     } finally {
       await gateway.stop();
     }

@@ -11,6 +11,9 @@ import { until } from '../support/until.ts';
 /** A request may wait 150 ms for an ailing Redis. The rest is for machines that are busy with something else. */
 const SLOWEST_MS = 150 + 850;
 
+/** So soon limits are shared again: within five seconds, and as long again for a busy machine. */
+const BACK_MS = 2 * 5000;
+
 let crm: RecordingBackend;
 let redis: TestRedis;
 let network: RedisProxy;
@@ -56,6 +59,8 @@ describe('when Redis ails in the middle of traffic', () => {
     async (_, fault) => {
       const gateway = await start();
       const load = keepAliveLoad({ url: `${gateway.url}/open/crm/x`, connections: 4 });
+      // Asks no Redis: what makes it slow is the machine.
+      const control = keepAliveLoad({ url: `${gateway.url}/health/live`, connections: 1, pauseMs: 5 });
       try {
         await expectHealth(gateway, 'healthy');
         await until('traffic', () => load.count() > 50);
@@ -70,18 +75,19 @@ describe('when Redis ails in the middle of traffic', () => {
         await until('more traffic', () => load.count() > during + 200);
 
         await fault.end({ redis, network });
-        await until('limits to be shared again', () => isShared(gateway), { withinMs: 5000, everyMs: 50 });
+        await until('limits to be shared again', () => isShared(gateway), { withinMs: BACK_MS, everyMs: 50 });
         await expectHealth(gateway, 'healthy');
         const { failures, slowestMs } = await load.stop();
+        const machine = await control.stop();
         expect(failures).toEqual({});
-        expect(slowestMs).toBeLessThan(SLOWEST_MS);
+        expect(slowestMs).toBeLessThan(SLOWEST_MS + machine.slowestMs);
         // Each change once. A machine that is too busy to run Redis may add changes of its own.
         expect((await changes(gateway)).join(' ')).toMatch(/^connected( away back)+$/);
-        const ttls = (await redis.client.keys('*')).map((key) => redis.client.pttl(key));
+        const ttls = (await redis.client.keys('psa:limit:*')).map((key) => redis.client.pttl(key));
         // -1: a key that would stay for ever.
         expect((await Promise.all(ttls)).filter((ttl) => ttl === -1)).toEqual([]);
       } finally {
-        await load.stop();
+        await Promise.all([load.stop(), control.stop()]);
         await gateway.stop();
       }
     },
@@ -92,7 +98,7 @@ describe('when Redis ails in the middle of traffic', () => {
     try {
       network.swallowConnections();
       await until('the loss to be noticed', async () => !(await isShared(gateway)));
-      await until('limits to be shared again', () => isShared(gateway), { withinMs: 5000, everyMs: 50 });
+      await until('limits to be shared again', () => isShared(gateway), { withinMs: BACK_MS, everyMs: 50 });
       expect(await changes(gateway)).toEqual(['connected', 'away', 'back']);
     } finally {
       await gateway.stop();
@@ -109,7 +115,7 @@ describe('when Redis ails in the middle of traffic', () => {
         await call(`${gateway.url}/open/crm/x`);
         return (await newPrimary.client.keys('psa:limit:anonymous:*')).length === 1;
       };
-      await until('limits to be shared by the new primary', countedByNewPrimary, { withinMs: 5000, everyMs: 50 });
+      await until('limits to be shared by the new primary', countedByNewPrimary, { withinMs: BACK_MS, everyMs: 50 });
       expect(await changes(gateway)).toEqual(['connected', 'away', 'back']);
     } finally {
       await gateway.stop();
@@ -150,7 +156,7 @@ describe('a gateway that starts before Redis', () => {
       expect((await ask()).status).toBe(429);
 
       await redis.restart();
-      await until('limits to be shared', () => isShared(gateway), { withinMs: 5000, everyMs: 50 });
+      await until('limits to be shared', () => isShared(gateway), { withinMs: BACK_MS, everyMs: 50 });
       await expectHealth(gateway, 'healthy');
       // Redis knows nothing of what was counted without it.
       const statuses: number[] = [];
@@ -168,7 +174,7 @@ describe('a gateway that starts before Redis', () => {
     try {
       expect((await call(`${gateway.url}/open/crm/x`)).status).toBe(200);
       redis.thaw();
-      await until('limits to be shared', () => isShared(gateway), { withinMs: 5000, everyMs: 50 });
+      await until('limits to be shared', () => isShared(gateway), { withinMs: BACK_MS, everyMs: 50 });
     } finally {
       await gateway.stop();
     }

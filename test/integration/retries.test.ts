@@ -160,11 +160,11 @@ describe('tryTimeoutMs', () => {
   it('asks another instance when the first is slow, and cancels what it was doing', async () => {
     const slow = await scripted(silent);
     const other = await healthy();
-    await start([slow.url, other.url], { headTimeoutMs: 10_000, retry: { tryTimeoutMs: 200 } });
+    await start([slow.url, other.url], { headTimeoutMs: 60_000, retry: { tryTimeoutMs: 200 } });
     const startedAt = performance.now();
     expect((await ask()).body.toString()).toBe('well');
-    expect(performance.now() - startedAt).toBeLessThan(5000);
-    await until('no connection at the slow one', () => slow.connectionCount() === 0, { withinMs: 1000 });
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+    await until('no connection at the slow one', () => slow.connectionCount() === 0);
     expect(await breakerOf(gateway)).toMatchObject({ failures: 0, successes: 1 });
   });
 

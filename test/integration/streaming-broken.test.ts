@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { quickest } from '../support/quickest.ts';
 import { rawRequest } from '../support/raw-request.ts';
 import { type RawUpstream, rawUpstream, type Script } from '../support/raw-upstream.ts';
 import { until } from '../support/until.ts';
@@ -96,13 +97,6 @@ describe('an answer to a client of HTTP/1.0', () => {
   });
 });
 
-/** The quickest of five: how long it takes that depends on who else uses the machine, how long it must take does not. */
-async function quickest(attempt: () => Promise<number>): Promise<number> {
-  const times: number[] = [];
-  for (let n = 0; n < 5; n++) times.push(await attempt());
-  return Math.min(...times);
-}
-
 describe('a client that leaves', () => {
   it.each([
     ['an upload', `${rawRequest({ method: 'POST', lines: ['Content-Length: 1000000'] })}begin`],
@@ -116,7 +110,7 @@ describe('a client that leaves', () => {
       ended = once(socket, 'close');
       if (isDownload) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nhalf');
     });
-    const took = await quickest(async () => {
+    const took = await quickest(CANCEL_MS, async () => {
       ended = undefined;
       let text = '';
       const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);

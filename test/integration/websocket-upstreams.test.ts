@@ -126,7 +126,7 @@ describe('a client that leaves', () => {
       client.write(handshake);
       await until('the handshake at the service', () => service.requestCount() === 1);
       client[how]();
-      await until('the connection to be cut', () => service.connectionCount() === 0, { withinMs: 1000 });
+      await until('the connection to be cut', () => service.connectionCount() === 0, { withinMs: 5000 });
       const line = await until('its line', async () => (await gateway.lines('access'))[0]);
       expect(line).toMatchObject({ status: 499, reason: 'client_closed' });
       client.destroy();

@@ -61,7 +61,7 @@ export async function startGatewayProcess(options: ProcessOptions): Promise<Gate
       ({ ok }) => ok,
       () => false,
     );
-  await until('the gateway to serve', isUp, { withinMs: 15_000 });
+  await until('the gateway to serve', isUp, { withinMs: 50_000 });
   return {
     url,
     isRunning: () => child.exitCode === null && child.signalCode === null,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import jwt from 'jsonwebtoken';
@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { startWorker, type Worker } from '../../src/start-worker.ts';
 import { freePort } from './free-port.ts';
+import { type LogFile, loggedLines } from './logged-lines.ts';
 
 export const secret = 'test-only-secret-of-more-than-32-bytes';
 export const issuer = 'psa-auth';
@@ -30,7 +31,7 @@ export interface TestGateway {
   readonly adminUrl: string;
   readonly worker: Worker;
   /** The lines of one of its log files, once all that was logged so far is in it. */
-  lines(file: 'access' | 'error' | 'combined' | 'audit'): Promise<Record<string, unknown>[]>;
+  lines(file: LogFile): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 }
 
@@ -89,23 +90,16 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     await rm(folder, { recursive: true, force: true });
     throw error;
   });
+  let stopped: Promise<void> | undefined;
   return {
     port: worker.port,
     url: `http://127.0.0.1:${worker.port}`,
     adminUrl: `http://127.0.0.1:${worker.adminPort}`,
     worker,
-    async lines(name) {
-      // Lines are collected for 50 ms before they are written.
-      await new Promise((resolve) => setTimeout(resolve, 120));
-      const text = await readFile(join(folder, 'logs', `${name}.log`), 'utf8');
-      return text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-    },
-    async stop() {
-      await worker.stop('the test is over');
-      await rm(folder, { recursive: true, force: true });
+    lines: loggedLines({ logger: worker.logger, folder: join(folder, 'logs') }),
+    stop() {
+      stopped ??= worker.stop('the test is over').then(() => rm(folder, { recursive: true, force: true }));
+      return stopped;
     },
   };
 }

@@ -87,7 +87,7 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
   try {
     await npm('pm2:start');
     await until('two workers online', async () => (await workers()).filter(isOnline).length === 2, {
-      withinMs: 20_000,
+      withinMs: 50_000,
     });
   } catch (error) {
     await stop();

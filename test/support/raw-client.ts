@@ -12,7 +12,7 @@ export interface RawAnswer {
 interface SendOptions {
   /** Stops as soon as the text so far satisfies this; by default when the connection closes or falls silent. */
   readonly until?: (text: string) => boolean;
-  /** Milliseconds of silence after which the exchange counts as over. */
+  /** Milliseconds of silence after which the exchange counts as over. By default more before the first byte than later. */
   readonly silenceMs?: number;
   /** The certificate to trust: then it speaks TLS, to `localhost`. */
   readonly ca?: string | undefined;
@@ -20,11 +20,14 @@ interface SendOptions {
   readonly from?: string;
 }
 
+/** A busy machine may take longer to begin an answer than to go on with it. */
+const DEFAULT_SILENCE_MS = { beforeFirstByte: 3000, afterwards: 400 };
+
 /** Sends bytes as they are and returns everything that comes back, as latin1 text. */
 export function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { until = () => false, silenceMs = 400, ca, from }: SendOptions = {},
+  { until = () => false, silenceMs, ca, from }: SendOptions = {},
 ): Promise<{ text: string; isClosed: boolean }> {
   return new Promise((resolve) => {
     let text = '';
@@ -35,10 +38,12 @@ export function sendRaw(
       socket.destroy();
       resolve({ text, isClosed });
     };
-    const timer = setTimeout(() => finish(false), silenceMs);
+    const finishIn = (milliseconds: number) => setTimeout(() => finish(false), milliseconds);
+    let timer = finishIn(silenceMs ?? DEFAULT_SILENCE_MS.beforeFirstByte);
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
-      timer.refresh();
+      clearTimeout(timer);
+      timer = finishIn(silenceMs ?? DEFAULT_SILENCE_MS.afterwards);
       if (until(text)) finish(false);
     });
     socket.on('close', () => finish(true)).on('error', () => undefined);

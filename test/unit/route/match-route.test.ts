@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RouteSettings } from '../../../src/config/schema.ts';
 import { routeFinder } from '../../../src/route/match-route.ts';
+import { quickest } from '../../support/quickest.ts';
 
 const route = (path: string): RouteSettings => ({
   path,
@@ -68,9 +69,10 @@ describe('routeFinder', () => {
     expect(routeFinder([])('/a')).toBeUndefined();
   });
 
-  it('takes no longer for a path of slashes', () => {
-    const startedAt = performance.now();
-    for (let count = 0; count < 1000; count++) find(`/api${'/'.repeat(8000)}`);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+  it('takes no longer for a path of slashes', async () => {
+    const tookMs = await quickest(1000, () => {
+      for (let count = 0; count < 1000; count++) find(`/api${'/'.repeat(8000)}`);
+    });
+    expect(tookMs).toBeLessThan(1000);
   });
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { normalisePath } from '../../../src/route/normalise-path.ts';
 import { fuzzSettings } from '../../support/fuzz-settings.ts';
 import { asLenientServersRead } from '../../support/path-spellings.ts';
+import { quickest } from '../../support/quickest.ts';
 
 describe('normalisePath', () => {
   it.each([
@@ -103,11 +104,12 @@ describe('normalisePath', () => {
     fc.assert(fc.property(path, holds), fuzzSettings(20_000));
   });
 
-  it('takes time in proportion to the length, whatever the path is made of', () => {
+  it('takes time in proportion to the length, whatever the path is made of', async () => {
     for (const part of ['/', '/a', '%2e', '/.', '%', '%25', '/%61', ';', '/..', '\u00e9']) {
-      const startedAt = performance.now();
-      for (let count = 0; count < 20; count++) normalisePath(`/${part.repeat(16_000 / part.length)}|`);
-      expect(performance.now() - startedAt).toBeLessThan(1000);
+      const tookMs = await quickest(1000, () => {
+        for (let count = 0; count < 20; count++) normalisePath(`/${part.repeat(16_000 / part.length)}|`);
+      });
+      expect(tookMs).toBeLessThan(1000);
     }
   });
 });
