@@ -132,6 +132,17 @@ describe('a policy of a route', () => {
     expect(Math.min(...spans)).toBeGreaterThan(999);
   });
 
+  it('counts a request in a sliding window until that is over', async () => {
+    const status = await until('an answer in time', async () => {
+      const [address, startedAt] = [newAddress(), performance.now()];
+      expect(await passing(5, '/short/x', { address })).toBe(5);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const answer = await ask('/short/x', { address });
+      return performance.now() - startedAt < policies.short.windowMs && answer.status;
+    });
+    expect(status).toBe(429);
+  });
+
   it('is counted all at once with the others, or not at all', async () => {
     const address = newAddress();
     expect(await passing(20, '/both/x', { address })).toBe(3);
@@ -169,7 +180,7 @@ describe('a policy of a route', () => {
 
   it('leaves no key without an end', async () => {
     for (const name of Object.keys(policies)) await ask(`/${name}/x`, { ...bearer(), 'x-device-id': 'a' });
-    const keys = await redis.client.keys('*');
+    const keys = await redis.client.keys('psa:limit:*');
     expect(keys.length).toBeGreaterThan(8);
     for (const key of keys) expect({ key, ttl: await redis.client.pttl(key) }).not.toEqual({ key, ttl: -1 });
   });
@@ -236,7 +247,7 @@ describe('addresses', () => {
       expect(refused.status).toBe(403);
       expect(reasonOf(refused)).toBe('ip_denied');
     }
-    expect(await redis.client.keys('*')).toEqual([]);
+    expect(await redis.client.keys('psa:limit:*')).toEqual([]);
     expect((await ask('/health', { address: '192.0.2.66' })).status).toBe(200);
   });
 
