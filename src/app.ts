@@ -103,7 +103,9 @@ export function createApp(options: AppOptions): App {
   const readers = [operator.apiKey, identity.reader];
   const isAdmin = async (req: express.Request) => {
     const caller = await validCallerOf(req, readers);
-    return caller?.roles.includes(gateway.identity.adminRole) === true && !operator.isRefused(caller);
+    if (caller === undefined || operator.revocations.isRevoked(caller)) return false;
+    if (operator.tenants.get(caller.tenantId ?? '')?.status === 'suspended') return false;
+    return caller.roles.includes(gateway.identity.adminRole);
   };
 
   const app = express();
