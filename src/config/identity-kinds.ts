@@ -9,7 +9,7 @@ export const seconds = ({ min, max, default: fallback }: { min: number; max: num
 /** What makes the users of one source of tokens different from those of all others. */
 export const subjectPrefix = z
   .string()
-  .regex(/^[A-Za-z0-9._:|-]{0,32}$/, 'expected up to 32 letters, digits and ._:|-')
+  .regex(/^(?!key:)[A-Za-z0-9._:|-]{0,32}$/, 'expected up to 32 letters, digits and ._:|-, but not key: of API keys')
   .optional()
   .describe(
     'Put before `sub`, so that users of two issuers never share an id. Required as soon as tokens come from two sources; an empty one says that the same `sub` is the same person.',

@@ -243,6 +243,10 @@ describe('the keys of an issuer', () => {
 
   it('are fetched once, and not once more, for hundreds of tokens with made-up key ids', async () => {
     const gateway = await start();
+    // A forged signature under an id that is there tells of no new key.
+    const stranger = issuerKey('RS256', 'old').token(claimsOf(iss));
+    expect(reasonOf(await ask(gateway, stranger))).toBe('token_signature_invalid');
+    expect(server.requests()).toBe(1);
     const forged = Array.from({ length: 400 }, (_, index) => old.token(claimsOf(iss), { kid: `made-up-${index}` }));
     const answers = await Promise.all(forged.map((token) => ask(gateway, token)));
     expect(new Set(answers.map(reasonOf))).toEqual(new Set(['token_signature_invalid']));

@@ -71,6 +71,7 @@ describe('a key set whose server', () => {
     'secrets that everybody can read': [{ ...secret, alg: 'HS256', kid: 'good' }],
     'secrets under a public algorithm': [{ ...secret, alg: 'RS256', kid: 'good' }],
     'keys that are too short': [issuerKey('RS256', 'good', { modulusLength: 1024 }).jwk],
+    'keys that are too long': [{ ...good.jwk, n: Buffer.alloc(1025, 0xff).toString('base64url') }],
     'keys with an exponent that keeps us busy': [{ ...good.jwk, e: Buffer.alloc(200, 0xff).toString('base64url') }],
     'keys whose every text is its own signature': [{ ...good.jwk, e: 'AQ' }],
     'keys with an even exponent': [

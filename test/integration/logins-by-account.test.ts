@@ -3,6 +3,8 @@ import { createConnection } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Answer, call, reasonOf } from '../support/call.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { sendRaw } from '../support/raw-client.ts';
+import { rawRequest } from '../support/raw-request.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
@@ -137,6 +139,14 @@ describe('the account of a login', () => {
     const isCounted = async () => (await redis.client.exists('psa:limit:anonymous:127.0.0.1')) === 1;
     await until('the login to be counted', isCounted);
     socket.destroy();
+  });
+
+  it('is not waited for where the client waits itself, for 100 Continue', async () => {
+    const lines = ['Content-Type: application/json', 'Content-Length: 99', 'Expect: 100-continue'];
+    const bytes = rawRequest({ method: 'POST', target: '/login', lines });
+    const isBegun = (text: string) => text.includes('\r\n\r\n');
+    const { text } = await sendRaw(gateways[0].port, bytes, { until: isBegun, silenceMs: 1500 });
+    expect(text).toMatch(/^HTTP\/1\.1 100 /);
   });
 });
 

@@ -10,6 +10,8 @@ import { until } from '../support/until.ts';
 
 const MAX_CONCURRENT = 5;
 
+const good = { active: true, iss: 'https://issuer.example', sub: 'ann', aud: 'psa-api' };
+
 let crm: RecordingBackend;
 let gateway: TestGateway;
 let server: Server;
@@ -41,10 +43,13 @@ beforeEach(async () => {
   questions = [];
   listener = undefined;
   known = new Map([
-    ['good-token', { active: true, sub: 'ann', aud: 'psa-api', scope: 'read write', roles: ['agent'] }],
-    ['elsewhere', { active: true, sub: 'ann', aud: 'psa-web' }],
-    ['over', { active: true, sub: 'ann', aud: 'psa-api', exp: 1 }],
-    ['nobody', { active: true, aud: 'psa-api' }],
+    ['good-token', { ...good, scope: 'read write', roles: ['agent'] }],
+    ['ended', { ...good, active: false }],
+    ['elsewhere', { ...good, aud: 'psa-web' }],
+    ['from-another', { ...good, iss: 'https://evil.example' }],
+    ['over', { ...good, exp: 1 }],
+    ['ending', { ...good, exp: Math.floor(Date.now() / 1000) }],
+    ['nobody', { ...good, sub: undefined }],
   ]);
   crm.reset();
   gateway = await startGateway({
@@ -55,6 +60,7 @@ beforeEach(async () => {
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/introspect`,
         clientId: 'gateway',
         clientSecret: '${INTROSPECTION_SECRET}',
+        issuer: 'https://issuer.example',
         audience: ['psa-api'],
         subjectPrefix: 'opaque|',
         timeoutMs: 1000,
@@ -75,7 +81,7 @@ describe('a token that is no JWT', () => {
     expect(questions).toEqual([{ authorization, form }]);
   });
 
-  it.each([['unknown'], ['elsewhere'], ['nobody'], ['a+b/c~d==']])(
+  it.each([['unknown'], ['ended'], ['elsewhere'], ['from-another'], ['nobody'], ['a+b/c~d==']])(
     'is refused when it is %s, and asked about once',
     async (token) => {
       for (let index = 0; index < 3; index++) {
@@ -93,6 +99,11 @@ describe('a token that is no JWT', () => {
     expect(reasonOf(await ask('over'))).toBe('token_expired');
   });
 
+  it('is not taken beyond its exp without asking again', async () => {
+    for (let index = 0; index < 2; index++) expect((await ask('ending')).status).toBe(200);
+    expect(questions).toHaveLength(2);
+  });
+
   it('is asked about once when many requests come with it at a time', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => ask('good-token')));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -101,12 +112,12 @@ describe('a token that is no JWT', () => {
 
   it.each<[string, RequestListener]>([
     ['hangs', () => undefined],
-    ['fails', json({ active: true, sub: 'root' }, 500)],
+    ['fails', json({ ...good, sub: 'root' }, 500)],
     ['does not know the gateway', json({ error: 'invalid_client' }, 401)],
     ['says nothing', json({})],
-    ['says it with a text', json({ active: 'true', sub: 'root', aud: 'psa-api' })],
+    ['says it with a text', json({ ...good, active: 'true', sub: 'root' })],
     ['redirects', (_req, res) => res.writeHead(302, { Location: '/elsewhere' }).end()],
-    ['answers with a megabyte', json({ active: true, sub: 'root', aud: 'psa-api', note: 'x'.repeat(1_048_576) })],
+    ['answers with a megabyte', json({ ...good, sub: 'root', note: 'x'.repeat(1_048_576) })],
   ])('gets 503 when its issuer %s: one question, then a pause, and known tokens pass', async (_name, broken) => {
     expect((await ask('good-token')).status).toBe(200);
     listener = broken;
@@ -125,7 +136,7 @@ describe('a token that is no JWT', () => {
     const health = JSON.parse((await call(`${gateway.url}/health`)).body.toString());
     expect(health).toMatchObject({ status: 'degraded', dependencies: { identity: { status: 'down' } } });
     listener = undefined;
-    known.set('other', { active: true, sub: 'bob', aud: 'psa-api' });
+    known.set('other', { ...good, sub: 'bob' });
     await until('its issuer is asked again', async () => (await ask('other')).status === 200);
   });
 

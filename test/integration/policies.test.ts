@@ -136,6 +136,17 @@ describe('a policy of a route', () => {
     expect(Math.min(...spans)).toBeGreaterThan(999);
   });
 
+  it('counts a request in a sliding window until that is over', async () => {
+    const status = await until('an answer in time', async () => {
+      const [address, startedAt] = [newAddress(), performance.now()];
+      expect(await passing(5, '/short/x', { address })).toBe(5);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const answer = await ask('/short/x', { address });
+      return performance.now() - startedAt < policies.short.windowMs && answer.status;
+    });
+    expect(status).toBe(429);
+  });
+
   it('is counted all at once with the others, or not at all', async () => {
     const address = newAddress();
     expect(await passing(20, '/both/x', { address })).toBe(3);

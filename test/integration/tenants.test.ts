@@ -60,6 +60,15 @@ describe('a suspended tenant', () => {
     expect(reasonOf(await ask(bearer(tokenFor({ tenantId: ['7'] }))))).toBe('token_claims_invalid');
   });
 
+  it('opens no details of health, not even to its admins', async () => {
+    const admin = { ...bearer(tokenFor({ tenantId: 'acme', roles: ['admin'] })), 'x-forwarded-for': '203.0.113.7' };
+    await operator.tenants.activate('acme');
+    await until('the details', async () => (await ask(admin, '/health/detailed')).status === 200);
+    await operator.tenants.suspend('acme');
+    await answersWith(403, admin);
+    expect((await ask(admin, '/health/detailed')).status).toBe(404);
+  });
+
   it('can still use what asks for no caller, such as a login', async () => {
     await operator.tenants.suspend('acme');
     await answersWith(403, member);

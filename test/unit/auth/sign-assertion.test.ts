@@ -20,13 +20,17 @@ function signing() {
   return { time, assertion: signAssertion({ settings, now: () => time.ms }) };
 }
 
-const claimsIn = (text: string) => JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+const partOf = (text: string, index: number) =>
+  JSON.parse(Buffer.from(text.split('.')[index] ?? '', 'base64url').toString());
+const claimsIn = (text: string) => partOf(text, 1);
 
 describe('signAssertion', () => {
   it('signs what it says', () => {
     const text = signing().assertion(caller, 'crm');
     const [head, body, signature = ''] = text.split('.');
     expect(verify(null, Buffer.from(`${head}.${body}`), publicKey, Buffer.from(signature, 'base64url'))).toBe(true);
+    // Of a type that nobody takes for a token that lets in.
+    expect(partOf(text, 0)).toMatchObject({ alg: 'EdDSA', typ: 'gateway-assertion+jwt' });
     expect(claimsIn(text)).toEqual({
       iss: 'gateway',
       aud: 'crm',

@@ -91,6 +91,12 @@ describe('identity in gateway.yaml', () => {
     ]);
   });
 
+  it('refuses a prefix that would make users holders of API keys', () => {
+    expect(findingsOf({ file: withIssuers(issuer("      subjectPrefix: 'key:'\n")) })).toEqual([
+      expect.stringMatching(/issuers\[0\]\.subjectPrefix: expected .* not key:/),
+    ]);
+  });
+
   it('wants to know whose users are whose as soon as tokens come from two sources', () => {
     expect(findingsOf({ file: withIssuers(issuer()) })).toEqual([
       expect.stringMatching(/^gateway\.yaml:9:7 identity\.issuers\[0\]\.subjectPrefix: missing/),
