@@ -9,9 +9,9 @@ const upOrDown = { type: 'string', enum: ['up', 'down', 'refusing'] };
 const open: JsonObject = { type: 'object', additionalProperties: true };
 
 const DEPENDENCIES = [
-  '`redis`, which may serve and refuse some commands; `logs`, whether they can be written; `sharedState`, what the operator has decided (revocations, API keys,',
-  'tenants), as far as this worker knows it; `identity`, those who vouch for tokens, if others than this gateway do; and',
-  'the services by name.',
+  '`redis`, which may serve and refuse some commands; `logs`, whether they can be written; `sharedState`, what the',
+  'operator has decided (revocations, API keys, tenants), as far as this worker knows it; `identity`, those who vouch for',
+  'tokens, if others than this gateway do; and the services by name.',
 ].join(' ');
 
 /** Schemas of the gateway's own answers, by name. */

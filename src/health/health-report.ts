@@ -41,9 +41,9 @@ export interface HealthReport {
 }
 
 /**
- * How the worker is doing. Degraded still serves: without Redis, or its permission, limits are per worker, without room for logs nothing is
- * on record, revocations, API keys and tenants may be older than they should, an open breaker, or a service without a
- * healthy instance, is one service, and keys that can't be fetched are those of before.
+ * How the worker is doing. Degraded still serves: without Redis, or its permission, limits are per worker; without room
+ * for logs nothing is on record; revocations, API keys and tenants may be older than they should; an open breaker, or a
+ * service without a healthy instance, is one service; and keys that can't be fetched are those of before.
  */
 export function healthReport(sources: HealthSources): HealthReport {
   const redis: DependencyReport = { status: redisStatus(sources) };
