@@ -54,7 +54,7 @@ export async function launchRedis(port: number, args: readonly string[] = []): P
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'];
   const all = args.includes('--sentinel') ? args : [...options, ...args];
   const child = spawn('redis-server', all, { stdio: 'ignore' });
-  giveWay(child);
+  prefer(child);
   for (let attempt = 0; attempt < 200; attempt++) {
     if (await accepts(port)) return child;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -67,7 +67,7 @@ export async function launchRedis(port: number, args: readonly string[] = []): P
  * Has the operating system prefer it, where that is allowed. Requests wait 80 ms for Redis and then count without it; a Redis
  * in earnest does not share its processor with a suite of tests.
  */
-function giveWay({ pid = 0 }: ChildProcess): void {
+function prefer({ pid = 0 }: ChildProcess): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_HIGHEST);
   } catch {
