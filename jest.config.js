@@ -10,7 +10,7 @@ const project = (name, options) => ({
 
 /** What counts exactly, or by the clock, needs a machine that keeps up. */
 const ALONE = [
-  ...['redis-faults', 'redis-faults-of-a-worker', 'login-failures', 'logins-by-account', 'overload'],
+  ...['rate-limit', 'redis-faults', 'redis-faults-of-a-worker', 'login-failures', 'logins-by-account', 'overload'],
   ...['concurrency-limit'],
 ]
   .map((name) => `integration/${name}`)

@@ -43,7 +43,7 @@ async function linesOf(work: () => Promise<unknown>, count = 1): Promise<Line[]>
   return lines;
 }
 const raw = (bytes: string, answers = 1) =>
-  sendRaw(front.gateway.port, bytes, { until: untilAnswers(answers), silenceMs: 1000 });
+  sendRaw(front.gateway.port, bytes, { until: untilAnswers(answers), silenceMs: 5000 });
 const token = `Authorization: ${bearer().authorization}`;
 
 describe('the line of a request', () => {

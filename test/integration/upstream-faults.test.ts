@@ -41,7 +41,11 @@ describe('an upstream that can not be reached', () => {
 
   it('because it speaks no TLS is answered with 502 upstream_connect_failed', async () => {
     upstream = await rawUpstream(silent);
-    const plain = createServer((socket) => void socket.on('error', () => undefined).end('HTTP/1.1 400 no\r\n\r\n'));
+    const plain = createServer((socket) => {
+      // Who does not read does not see the end.
+      socket.on('error', () => undefined).resume();
+      socket.end('HTTP/1.1 400 no\r\n\r\n');
+    });
     await once(plain.listen(0, '127.0.0.1'), 'listening');
     gateway = await startGateway({
       upstreams: { crm: { url: `https://127.0.0.1:${(plain.address() as AddressInfo).port}` } },

@@ -5,12 +5,14 @@ import jwt from 'jsonwebtoken';
 import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { startWorker, type Worker } from '../../src/start-worker.ts';
-import { freePort } from './free-port.ts';
 import { type LogFile, loggedLines } from './logged-lines.ts';
 
 export const secret = 'test-only-secret-of-more-than-32-bytes';
 export const issuer = 'psa-auth';
 export const audience = 'psa-api';
+
+/** Nobody listens there. A port that is only free just now may be that of another test's Redis later. */
+const NO_REDIS = 1;
 
 /** A token of a user, valid for ten minutes unless told otherwise. */
 export function tokenFor(claims: Record<string, unknown> = {}, options: jwt.SignOptions = {}): string {
@@ -78,7 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     LOG_DIR: join(folder, 'logs'),
     LOG_LEVEL: 'debug',
     REDIS_HOST: '127.0.0.1',
-    REDIS_PORT: String(options.redisPort ?? (await freePort())),
+    REDIS_PORT: String(options.redisPort ?? NO_REDIS),
     JWT_SECRET: secret,
     JWT_ISSUER: issuer,
     JWT_AUDIENCE: audience,

@@ -56,7 +56,7 @@ export async function launchRedis(port: number, args: readonly string[] = []): P
   options.push('--dbfilename', `psa-test-${port}.rdb`, '--rdb-del-sync-files', 'yes');
   const all = args.includes('--sentinel') ? args : [...options, ...args];
   const child = spawn('redis-server', all, { stdio: 'ignore' });
-  giveWay(child);
+  prefer(child);
   for (let attempt = 0; attempt < 200; attempt++) {
     if (await accepts(port)) return child;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -69,7 +69,7 @@ export async function launchRedis(port: number, args: readonly string[] = []): P
  * Has the operating system prefer it, where that is allowed. Requests wait 80 ms for Redis and then count without it; a Redis
  * in earnest does not share its processor with a suite of tests.
  */
-function giveWay({ pid = 0 }: ChildProcess): void {
+function prefer({ pid = 0 }: ChildProcess): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_HIGHEST);
   } catch {

@@ -36,5 +36,5 @@ describe('the shipped configuration of logrotate', () => {
         { file: 'combined.log', files: 6, ...whole },
       ],
     });
-  }, 60_000);
+  }, 180_000);
 });

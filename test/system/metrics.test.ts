@@ -25,14 +25,14 @@ beforeAll(async () => {
     CRM_SERVICE_URL: `http://127.0.0.1:${(crm.address() as AddressInfo).port}`,
     USER_RATE_LIMIT_MAX: '10000000',
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await gateway.stop();
   crm.closeAllConnections();
   crm.close();
   await redis.stop();
-}, 60_000);
+}, 180_000);
 
 const counted = (samples: Samples) => total(samples, 'gateway_http_requests_total', 'route="/api/v1/crm/*"');
 const token = () => bearer(tokenFor({ exp: Math.floor(Date.now() / 1000) + 3600 }));
@@ -66,14 +66,14 @@ describe('GET /metrics with two workers', () => {
     // A connection that PM2 hands to a worker at its very end gets no answer; so nobody waits for one for long.
     const ready = () =>
       metricsOf(gateway.adminUrl).then((samples) => samples.get('gateway_workers{state="ready"}'), String);
-    await until('a new worker', async () => (await ready()) === 2, { withinMs: 30_000 });
+    await until('a new worker', async () => (await ready()) === 2, { withinMs: 60_000 });
     const load = keepAliveLoad({ url: `${gateway.url}/api/v1/crm/x`, headers: token(), connections: 2 });
-    await until('500 requests', () => load.count() >= 500, { withinMs: 20_000 });
+    await until('500 requests', () => load.count() >= 500, { withinMs: 60_000 });
     const { requests, failures } = await load.stop();
     expect(failures).toEqual({});
     const after = await metricsOf(gateway.adminUrl);
     expect(counted(after) - counted(before)).toBe(requests);
-  }, 60_000);
+  }, 180_000);
 
   it('keeps the counts of ended workers in one file, however many there were', async () => {
     const { readdir } = await import('node:fs/promises');
@@ -85,5 +85,5 @@ describe('GET /metrics with two workers', () => {
     expect(files.filter((name) => name.endsWith('.metrics.json')).length).toBeLessThanOrEqual(4);
     expect(files.filter((name) => name.endsWith('.sock'))).toHaveLength(2);
     expect(counted(await metricsOf(gateway.adminUrl))).toBe(before);
-  }, 60_000);
+  }, 180_000);
 });

@@ -26,14 +26,14 @@ beforeAll(async () => {
     USER_RATE_LIMIT_MAX: '10000000',
   });
   nginx = await startNginx({ gatewayPort: gateway.port });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await nginx.stop();
   await gateway.stop();
   await crm.stop();
   await redis.stop();
-}, 60_000);
+}, 180_000);
 
 function loadOf(options: { method: string; connections: number }) {
   const headers = bearer(tokenFor({ exp: Math.floor(Date.now() / 1000) + 3600 }));
@@ -47,7 +47,7 @@ describe('the whole of it: nginx, two workers under PM2, Redis', () => {
     const results = await Promise.all(loads.map((load) => load.stop()));
     expect(results.map(({ failures }) => failures)).toEqual([{}, {}]);
     for (const { requests } of results) expect(requests).toBeGreaterThan(200);
-  }, 60_000);
+  }, 180_000);
 
   it('counts one limit for both workers, by the address that nginx sees and not by what a client claims', async () => {
     const options = {
