@@ -21,8 +21,11 @@ export interface Connection {
 /** A connection that owes answers and says nothing for so long is given up, though nobody has closed it. */
 const SILENCE_TIMEOUT_MS = 2000;
 
-/** How soon a connection that was lost is made again. */
-const backOff = (attempt: number) => Math.min(100 * attempt, 1000);
+/** How long one Sentinel is waited for, before the next is asked. */
+const SENTINEL_PATIENCE_MS = 500;
+
+/** How soon a connection that was lost is made again. While Sentinels still name the old primary, each try is in vain. */
+const backOff = (attempt: number) => Math.min(100 * attempt, 500);
 
 /** Connects, and connects again for ever. Nothing waits for a connection: what is sent without one fails at once. */
 export function openConnection(settings: RedisSettings, { patienceMs }: { patienceMs: number }): Connection {
@@ -88,6 +91,8 @@ function newClient(settings: RedisSettings, options: SharedOptions): Redis {
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...(settings.REDIS_TLS ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
     sentinelRetryStrategy: backOff,
+    // A frozen Sentinel takes the connection and says nothing; the next one may know.
+    sentinelCommandTimeout: SENTINEL_PATIENCE_MS,
     // Sentinels say when there is a new primary; the old one may stay connected, or frozen.
     failoverDetector: true,
   });

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { freePort } from './free-port.ts';
 import { audience, issuer, secret } from './gateway.ts';
@@ -36,7 +37,12 @@ export interface GatewayProcess {
   stop(how?: 'SIGTERM' | 'SIGINT' | 'shutdown'): Promise<Ended>;
   /** The lines of combined.log, also after its end. */
   lines(): Promise<Record<string, unknown>[]>;
+  /** MiB that it holds on to, heap and buffers, and MiB that the system counts, once what can be freed is freed. */
+  memory(): Promise<{ readonly inUse: number; readonly resident: number }>;
 }
+
+/** Lets a process free what it can when it is asked to. */
+const FREES_ON_SIGNAL = ['--expose-gc', '--import', 'data:text/javascript,process.on("SIGUSR2", () => gc())'];
 
 /** Starts one that is expected to refuse, and waits for its end. */
 export async function runGateway(options: ProcessOptions): Promise<Ended> {
@@ -75,6 +81,12 @@ export async function startGatewayProcess(options: ProcessOptions): Promise<Gate
       return result;
     },
     lines: async () => lastLines ?? linesOf(folder),
+    async memory() {
+      child.kill('SIGUSR2');
+      await pause(200);
+      const { memory } = (await (await fetch(`${url}/health/detailed`)).json()) as { memory: NodeJS.MemoryUsage };
+      return { inUse: (memory.heapUsed + memory.external) / 2 ** 20, resident: memory.rss / 2 ** 20 };
+    },
   };
 }
 
@@ -99,7 +111,7 @@ function launch(folder: string, { env = {}, args = [] }: ProcessOptions): ChildP
     ADMIN_PORT: '0',
     ...env,
   };
-  return spawn(process.execPath, [main, ...args], {
+  return spawn(process.execPath, [...FREES_ON_SIGNAL, main, ...args], {
     cwd: folder,
     env: environment,
     // PM2 has a channel to its workers too.

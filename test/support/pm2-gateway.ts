@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { stringify } from 'yaml';
 import { freePort } from './free-port.ts';
 import { audience, issuer, secret } from './gateway.ts';
 import { until } from './until.ts';
@@ -47,13 +48,17 @@ export interface Pm2Gateway {
   stop(): Promise<void>;
 }
 
-/** Starts it with two workers on a free port; `env` is added to the environment of the workers. */
-export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2Gateway> {
+/**
+ * Starts it with two workers on a free port; `env` is added to the environment of the workers.
+ * @param file instead of the shipped `gateway.yaml`; then it is started as it was built before the tests
+ */
+export async function startPm2Gateway(env: Record<string, string>, file?: object): Promise<Pm2Gateway> {
   // Short: PM2 keeps Unix sockets in its home, and their paths may have 107 bytes.
   const home = await mkdtemp(join(tmpdir(), 'psa-pm2-'));
   const folder = join(home, 'app');
   await Promise.all(SHIPPED.map((name) => cp(join(root, name), join(folder, name), { recursive: true })));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  if (file !== undefined) await writeFile(join(folder, 'gateway.yaml'), stringify(file));
   const port = await freePort();
   const adminPort = await freePort();
   const options = {
@@ -85,7 +90,8 @@ export async function startPm2Gateway(env: Record<string, string>): Promise<Pm2G
   };
   const url = `http://127.0.0.1:${port}`;
   try {
-    await npm('pm2:start');
+    if (file === undefined) await npm('pm2:start');
+    else await run('pm2', ['start', 'ecosystem.config.js', '--silent'], options);
     await until('two workers online', async () => (await workers()).filter(isOnline).length === 2, {
       withinMs: 50_000,
     });

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { type OwnCertificate, tlsOptions } from './own-certificate.ts';
 import type { RedisProxy } from './redis-proxy.ts';
 import { startRedis, type TestRedis } from './redis-server.ts';
 import { until } from './until.ts';
@@ -21,6 +22,8 @@ export interface TestCluster {
   keys(): Promise<string[]>;
   /** Lets the replica of the first primary take its place. */
   failOver(): Promise<unknown>;
+  /** Whether it has. */
+  isSucceeded(): Promise<boolean>;
   /** Ends all nodes at once. */
   kill(): Promise<void>;
   /** Starts all nodes again, empty, and waits until they take writes. */
@@ -31,45 +34,30 @@ export interface TestCluster {
 interface ClusterOptions {
   /** What clients of the first primary are led through. */
   readonly network?: Pick<RedisProxy, 'port' | 'leadTo'>;
-  /** Further options of each node. */
-  readonly args?: () => Promise<readonly string[]>;
+  /** With it all nodes speak TLS, with each other too; the tests' own client does without. */
+  readonly certificate?: OwnCertificate;
 }
 
 /** Starts one on free ports. A primary that is gone for a second is replaced. */
-export async function startRedisCluster({ network, args }: ClusterOptions = {}): Promise<TestCluster> {
+export async function startRedisCluster(options: ClusterOptions = {}): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'psa-cluster-'));
-  const nodes: TestRedis[] = [];
-  const busPorts: number[] = [];
-  for (let index = 0; index < 2 * PRIMARIES; index++) {
-    // The default, 10,000 above the port, is where outgoing connections come from.
-    const busPort = await freePort();
-    const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', join(folder, `${index}.conf`)];
-    const timing = [
-      '--cluster-node-timeout',
-      '1000',
-      '--cluster-port',
-      String(busPort),
-      '--repl-diskless-sync-delay',
-      '0',
-    ];
-    const announced = index === 0 && network !== undefined ? ['--cluster-announce-port', String(network.port)] : [];
-    nodes.push(await startRedis(...cluster, ...timing, ...announced, ...((await args?.()) ?? [])));
-    busPorts.push(busPort);
-  }
+  const started: ClusterNode[] = [];
+  for (let index = 0; index < 2 * PRIMARIES; index++) started.push(await startNode(index, { folder, ...options }));
+  const nodes = started.map(({ redis }) => redis);
   const stop = async () => {
     await Promise.all(nodes.map((node) => node.stop()));
     await rm(folder, { recursive: true, force: true });
   };
   const [first, ...others] = nodes;
   if (first === undefined) throw new Error('a cluster without nodes');
-  network?.leadTo(first.port);
-  await joinNodes(nodes, busPorts).catch(async (error: unknown) => {
+  options.network?.leadTo(first.port);
+  await joinNodes(started).catch(async (error: unknown) => {
     await stop();
     throw error;
   });
   return {
     nodes: [first, ...others],
-    env: { REDIS_CLUSTER_NODES: nodes.map(({ port }) => `127.0.0.1:${port}`).join(',') },
+    env: { REDIS_CLUSTER_NODES: started.map(({ port }) => `127.0.0.1:${port}`).join(',') },
     async flush() {
       await Promise.all(nodes.map(({ client }) => client.flushall().catch(() => undefined)));
     },
@@ -78,6 +66,10 @@ export async function startRedisCluster({ network, args }: ClusterOptions = {}):
       return [...new Set(all.flat())];
     },
     failOver: async () => nodes[PRIMARIES]?.client.call('CLUSTER', 'FAILOVER'),
+    async isSucceeded() {
+      const role = await nodes[PRIMARIES]?.client.call('ROLE');
+      return String(role).startsWith('master');
+    },
     async kill() {
       await Promise.all(nodes.map((node) => node.kill()));
     },
@@ -89,16 +81,39 @@ export async function startRedisCluster({ network, args }: ClusterOptions = {}):
   };
 }
 
-async function joinNodes(nodes: readonly TestRedis[], busPorts: readonly number[]): Promise<void> {
+interface ClusterNode {
+  readonly redis: TestRedis;
+  /** For clients; with TLS if there is a certificate. */
+  readonly port: number;
+  readonly busPort: number;
+}
+
+async function startNode(index: number, options: ClusterOptions & { folder: string }): Promise<ClusterNode> {
+  const { folder, network, certificate } = options;
+  // The default, 10,000 above the port, is where outgoing connections come from.
+  const busPort = await freePort();
+  const args = ['--cluster-enabled', 'yes', '--cluster-config-file', join(folder, `${index}.conf`)];
+  args.push('--cluster-node-timeout', '1000', '--cluster-port', String(busPort), '--repl-diskless-sync-delay', '0');
+  if (index === 0 && network !== undefined) args.push('--cluster-announce-port', String(network.port));
+  if (certificate === undefined) {
+    const redis = await startRedis(...args);
+    return { redis, port: redis.port, busPort };
+  }
+  const port = await freePort();
+  args.push(...tlsOptions(certificate, port), '--tls-cluster', 'yes', '--tls-replication', 'yes');
+  return { redis: await startRedis(...args), port, busPort };
+}
+
+async function joinNodes(started: readonly ClusterNode[]): Promise<void> {
+  const nodes = started.map(({ redis }) => redis);
   const primaries = nodes.slice(0, PRIMARIES);
   const edge = (index: number) => Math.round((SLOTS * index) / PRIMARIES);
   for (const [index, { client }] of nodes.entries()) await client.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   for (const [index, { client }] of primaries.entries()) {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', edge(index), edge(index + 1) - 1);
   }
-  const [first, ...others] = nodes;
-  for (const [index, { port }] of others.entries()) {
-    await first?.client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPorts[index + 1] ?? 0);
+  for (const { redis, busPort } of started.slice(1)) {
+    await nodes[0]?.client.call('CLUSTER', 'MEET', '127.0.0.1', redis.port, busPort);
   }
   await until('all nodes to know each other', () =>
     all(nodes, 'CLUSTER NODES', (text) => lines(text) === nodes.length),

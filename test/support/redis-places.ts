@@ -18,6 +18,10 @@ export interface RedisPlace {
   restart(): Promise<void>;
   /** Lets the replica of the first primary take its place, where there is one. */
   failOver?(): Promise<unknown>;
+  /** Whether it has, and whoever is to know of it knows. */
+  isSucceeded?(): Promise<boolean>;
+  /** Freezes the Sentinel that the gateway asks first, where there is one. */
+  freezeSentinel?(): void;
   stop(): Promise<void>;
 }
 
@@ -50,9 +54,9 @@ const ofSingle = Object.entries(redisFaults).map(([name, { begin, end }]): [stri
   },
 ]);
 
-/** The replica of the first primary has taken its place. */
+/** Waits until there is another primary. */
 const succession = (place: RedisPlace) =>
-  until('a successor', async () => (await roleOf(successorOf(place))) === 'master', { withinMs: FAILOVER_MS });
+  until('a successor', async () => place.isSucceeded?.(), { withinMs: FAILOVER_MS, everyMs: 50 });
 
 const ofSeveral: Record<string, PlaceFault> = {
   'it is full': {
@@ -82,13 +86,6 @@ const ofSeveral: Record<string, PlaceFault> = {
 /** A primary counts as gone after a second, and then another is chosen; a busy machine needs a second vote. */
 const FAILOVER_MS = 15_000;
 
-const successorOf = ({ nodes }: RedisPlace) => nodes[nodes.length / 2] as TestRedis;
-
-async function roleOf({ client }: TestRedis): Promise<string> {
-  const [role] = (await client.call('ROLE')) as [string];
-  return role;
-}
-
 /** Each way to run Redis, and what is to be survived there. */
 export const redisPlaces: Record<string, { start(): Promise<RedisPlace>; faults: Record<string, PlaceFault> }> = {
   'a single Redis': { start: startSingle, faults: { ...Object.fromEntries(ofSingle), ...harmless } },
@@ -97,6 +94,14 @@ export const redisPlaces: Record<string, { start(): Promise<RedisPlace>; faults:
     faults: {
       ...harmless,
       ...ofSeveral,
+      'a primary freezes with a Sentinel': {
+        async begin(place) {
+          place.freezeSentinel?.();
+          place.nodes[0].freeze();
+          await succession(place);
+        },
+        isLasting: true,
+      },
       'the Sentinels choose another primary': {
         async begin(place) {
           await place.failOver?.();
