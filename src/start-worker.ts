@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { keptMetrics } from './observe/kept-metrics.ts';
 import { type Logger, openLogger } from './observe/logger.ts';
 import { type Snapshot, sumOfMetrics, textOfMetrics } from './observe/sum-metrics.ts';
 import { randomHex } from './observe/trace-context.ts';
+import { ownVersion } from './own-version.ts';
 import { drainable } from './process/drain.ts';
 import { adminServer, publicServer } from './process/listen.ts';
 import { openWorkerExchange } from './process/worker-exchange.ts';
@@ -182,11 +182,4 @@ function portOf(server: Server): number {
 /** Workers that share the limits while Redis is away. Without PM2 this process is the only one. */
 function siblingsOf(instances: string, instance: string | undefined): number {
   return instance === undefined || instances === 'max' ? 1 : Number(instances);
-}
-
-function ownVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return manifest.version;
 }

@@ -26,7 +26,9 @@ ${exampleBody()}
 
 Decide by \`status\` and \`reason\`: they do not change. \`detail\` is for people and may be more precise than the sentence given here. \`retryAfter\` (seconds, also in \`Retry-After\`) is there when waiting helps. \`requestId\` finds the request in the logs.
 
-The handshake of a WebSocket has two statuses of its own for \`invalid_request\`: 403 if pages of its origin may not connect, and 426 for another version than 13.
+For 15 minutes \`GET /api/v1/_explain/{requestId}\` tells more to whoever made the request: what was left of the limits, how the service was doing, and what helps. There is nothing for what never got as far as the gateway's checks, so that a flood costs no more than its answers: bytes that are no valid HTTP, and \`overloaded\` from a worker that had no time for the request. Nor for refusals beyond \`explain.entriesPerSecond\`, or while Redis is away. The access log has a line for each.
+
+The handshake of a WebSocket has two statuses of its own for \`invalid_request\`: 403 if pages of its origin may not connect, and 426 for another version than 13. An open WebSocket is closed with code 1008 when its caller may no longer call, and the close reason is the word that a request would be refused with: \`token_expired\` (get a new token and connect again), \`token_revoked\` or \`tenant_suspended\`. 1001, when it was idle or the worker stops, asks for nothing but to connect again.
 
 ${markdownTable(['Reason', 'Status', 'Title'], overview)}
 

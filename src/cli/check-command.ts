@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { Cli } from './cli.ts';
+import { examples } from './examples.ts';
 import { counted, table } from './layout.ts';
 import type { Report } from './report.ts';
 
@@ -13,6 +14,7 @@ export function addCheck(program: Command, cli: Cli): void {
     .description(
       'Checks .env, the environment and gateway.yaml, as a start would. Every finding has its line and column.',
     )
+    .addHelpText('after', examples('check', 'check --json'))
     .action(cli.reporting(() => checked(cli)));
 }
 

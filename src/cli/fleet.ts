@@ -47,7 +47,9 @@ export async function withFleet<T>(
     settings,
     command: (...args) =>
       link.command(...args).catch((error: unknown) => {
-        throw new CliError('unreachable', `Redis at ${placeOf(settings)} did not do it: ${messageOf(error)}.`);
+        // Whoever asked for a script sends it again.
+        if (messageOf(error).startsWith('NOSCRIPT')) throw error;
+        throw new CliError('unreachable', `Redis at ${placeOf(settings)} did not do it: ${reasonOf(error)}.`);
       }),
   };
   try {
@@ -76,7 +78,7 @@ async function connected(settings: Settings): Promise<RedisLink> {
   clearTimeout(timer);
   if (!link.isAway()) return link;
   await link.close();
-  throw new CliError('unreachable', `Redis at ${placeOf(settings)} can't be reached: ${reason}.`);
+  throw new CliError('unreachable', `Redis at ${placeOf(settings)} can't be reached: ${reasonOf(reason)}.`);
 }
 
 /** Where Redis is, without its password. */
@@ -121,6 +123,14 @@ async function appendLine(path: string, line: string): Promise<void> {
   });
   if (file === undefined) return;
   await file.write(`${line}\n`).finally(() => file.close());
+}
+
+/** Why Redis did not do it, in words that help; its own are for programmers. */
+function reasonOf(error: unknown): string {
+  const message = messageOf(error);
+  if (message.startsWith('NOAUTH')) return 'it asks for a password (REDIS_PASSWORD)';
+  if (message.startsWith('WRONGPASS')) return 'user or password is wrong (REDIS_USERNAME, REDIS_PASSWORD)';
+  return message.replace(/\.+$/, '');
 }
 
 function messageOf(error: unknown): string {

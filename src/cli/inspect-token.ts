@@ -60,7 +60,7 @@ export function inspectToken(token: string, context: Context): Report {
 }
 
 function acceptance(refusal: Problem | undefined): string {
-  return refusal === undefined ? 'yes' : `no: ${refusal.status} ${refusal.reason}`;
+  return refusal === undefined ? 'yes, unless it is revoked' : `no: ${refusal.status} ${refusal.reason}`;
 }
 
 function refusalOf(token: string, { settings, now }: Context): Problem | undefined {

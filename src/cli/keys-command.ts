@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { type IssuedKey, type KeyStore, keyStore, type ListedKey } from '../api-keys/key-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
+import { examples } from './examples.ts';
 import { type Deed, withFleet } from './fleet.ts';
 import { duration, fields, moment, table } from './layout.ts';
-import { names, seconds } from './option-kinds.ts';
+import { id, names, seconds } from './option-kinds.ts';
 import type { Report } from './report.ts';
 
 interface CreateOptions {
@@ -23,8 +24,14 @@ Machines send a key as X-API-Key, or as Authorization: ApiKey <key>. It is shown
 Examples:
   $ npx gateway keys create --owner billing --tenant acme --scopes read:tickets --expires 90d
   $ npx gateway keys list --tenant acme
+  $ npx gateway keys show 0f6c2b9d41e8a357
   $ npx gateway keys rotate 0f6c2b9d41e8a357 --grace 24h
   $ npx gateway keys revoke 0f6c2b9d41e8a357`;
+
+const ID_HELP = 'as keys list shows it';
+
+/** So long the last use of a key is known. */
+const USE_KNOWN_MS = 90 * 86_400_000;
 
 /** `gateway keys`. */
 export function addKeys(program: Command, cli: Cli): void {
@@ -33,36 +40,44 @@ export function addKeys(program: Command, cli: Cli): void {
   keys
     .command('create')
     .description('Makes a key, and shows it once.')
-    .requiredOption('--owner <name>', 'who answers for it')
+    .requiredOption('--owner <name>', 'who answers for it', id)
     .option('--name <text>', 'for people')
-    .option('--tenant <id>', 'whose data it is for', text)
+    .option('--tenant <id>', 'whose data it is for', id)
     .option('--roles <names>', 'roles, with commas between', names)
     .option('--scopes <names>', 'scopes, with commas between', names)
     .option('--limits <names>', 'policies of gateway.yaml that limit it', names)
     .option('--expires <time>', 'such as 90d; without it, until it is revoked', seconds)
+    .addHelpText('after', examples('keys create --owner billing --tenant acme --scopes read:tickets --expires 90d'))
     .action(cli.reporting((options: CreateOptions) => created(options, cli)));
   keys
     .command('list')
     .description('Lists keys, also those that ended in the last 30 days.')
-    .option('--tenant <id>', 'only of this tenant')
+    .option('--tenant <id>', 'only of this tenant', id)
+    .addHelpText('after', examples('keys list', 'keys list --tenant acme --json'))
     .action(cli.reporting((options: { tenant?: string }) => listed(options.tenant, cli)));
+  keys
+    .command('show')
+    .description('Shows one key: whose it is, what it may do, and whether it is used.')
+    .argument('<id>', ID_HELP, id)
+    .addHelpText('after', examples('keys show 0f6c2b9d41e8a357'))
+    .action(cli.reporting((keyId: string) => shown(keyId, cli)));
+  addRotateAndRevoke(keys, cli);
+}
+
+function addRotateAndRevoke(keys: Command, cli: Cli): void {
   keys
     .command('rotate')
     .description('Gives a key a new secret, shown once. The old one stays valid for a while.')
-    .argument('<id>', 'as keys list shows it')
+    .argument('<id>', ID_HELP, id)
     .option('--grace <time>', 'how long the old secret stays valid', seconds, seconds('24h'))
-    .action(cli.reporting((id: string, { grace }: { grace: number }) => rotated({ id, grace }, cli)));
+    .addHelpText('after', examples('keys rotate 0f6c2b9d41e8a357 --grace 8h'))
+    .action(cli.reporting((keyId: string, { grace }: { grace: number }) => rotated({ id: keyId, grace }, cli)));
   keys
     .command('revoke')
     .description('Ends a key, now and for good.')
-    .argument('<id>', 'as keys list shows it')
-    .action(cli.reporting((id: string) => revoked(id, cli)));
-}
-
-/** An option that is given but empty is a variable that is not set, not a key for everybody. */
-function text(value: string): string {
-  if (value.trim() !== '') return value;
-  throw new CliError('usage', 'Expected a name, got an empty text.');
+    .argument('<id>', ID_HELP, id)
+    .addHelpText('after', examples('keys revoke 0f6c2b9d41e8a357'))
+    .action(cli.reporting((keyId: string) => revoked(keyId, cli)));
 }
 
 async function created({ expires, tenant, ...options }: CreateOptions, cli: Cli): Promise<Report> {
@@ -86,6 +101,28 @@ async function listed(tenantId: string | undefined, cli: Cli): Promise<Report> {
   ]);
   const headings = ['ID', 'OWNER', 'TENANT', 'MAY', 'STATUS', 'EXPIRES', 'LAST USED'];
   return { text: keys.length === 0 ? 'There are no keys.' : table(headings, rows), data: keys };
+}
+
+async function shown(keyId: string, cli: Cli): Promise<Report> {
+  const deed = () => ({ command: 'keys show', target: keyId });
+  const key = await withStore({ cli, deed }, async (store) => (await store.show(keyId)) ?? missing(keyId, undefined));
+  const isNew = cli.now() - key.createdAtMs < USE_KNOWN_MS;
+  const text = fields({
+    Id: key.id,
+    Name: key.name,
+    Owner: key.owner,
+    Tenant: key.tenantId,
+    Roles: key.roles.join(' ') || undefined,
+    Scopes: key.scopes.join(' ') || undefined,
+    Limits: key.limits?.join(' '),
+    Status: key.status,
+    Created: moment(key.createdAtMs),
+    Expires: moment(key.expiresAtMs) ?? 'never',
+    Revoked: moment(key.revokedAtMs),
+    'Old secret': key.oldSecretUntilMs === undefined ? undefined : `valid until ${moment(key.oldSecretUntilMs)}`,
+    'Last used': moment(key.lastUsedAtMs) ?? (isNew ? 'never' : 'not in the last 90 days'),
+  });
+  return { text, data: key };
 }
 
 async function rotated({ id, grace }: { id: string; grace: number }, cli: Cli): Promise<Report> {

@@ -6,6 +6,7 @@ import { type LimitSubject, limitState, resetLimits } from '../rate-limit/limit-
 import { tenantStore } from '../tenants/tenant-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
+import { examples } from './examples.ts';
 import { type Fleet, withFleet } from './fleet.ts';
 import { counted, duration, table } from './layout.ts';
 import { address } from './option-kinds.ts';
@@ -31,12 +32,12 @@ Examples:
 export function addLimits(program: Command, cli: Cli): void {
   const limits = program.command('limits').summary('what is left of the limits of one client, user or tenant');
   limits.description('The limits of one client, user or tenant.').addHelpText('after', EXAMPLES);
-  withSubject(limits.command('show').description('Shows what is left of each limit, and changes nothing.')).action(
-    cli.reporting((options: SubjectOptions) => shown(subjectOf(options), cli)),
-  );
-  withSubject(
-    limits.command('reset').description('Forgets what was counted for one subject, and for nobody else.'),
-  ).action(cli.reporting((options: SubjectOptions) => reset(subjectOf(options), cli)));
+  withSubject(limits.command('show').description('Shows what is left of each limit, and changes nothing.'))
+    .addHelpText('after', examples('limits show --address 203.0.113.9', 'limits show --account ada@example.com'))
+    .action(cli.reporting((options: SubjectOptions) => shown(subjectOf(options), cli)));
+  withSubject(limits.command('reset').description('Forgets what was counted for one subject, and for nobody else.'))
+    .addHelpText('after', examples('limits reset --user user-7'))
+    .action(cli.reporting((options: SubjectOptions) => reset(subjectOf(options), cli)));
 }
 
 function withSubject(command: Command): Command {

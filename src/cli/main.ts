@@ -27,6 +27,10 @@ process.exitCode = await run(process.argv.slice(2), {
   now: Date.now,
   write: (output) => void process.stdout.write(output),
   warn: (output) => void process.stderr.write(output),
-  readInput: () => text(process.stdin),
+  readInput() {
+    // Else it would look as if nothing happened.
+    if (process.stdin.isTTY) process.stderr.write('Paste it, then Enter and Ctrl+D:\n');
+    return text(process.stdin);
+  },
   signal: stop.signal,
 });

@@ -10,6 +10,15 @@ export function wholeNumber({ min, max }: { readonly min: number; readonly max: 
   };
 }
 
+/** What tokens, keys and tenants may be named. */
+const ID = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+
+/** Reads an id. An empty one is a variable of a shell that is not set. */
+export function id(text: string): string {
+  if (ID.test(text) && text.trim() !== '') return text;
+  throw new InvalidArgumentError('Expected 1 to 255 characters, none of them a control character.');
+}
+
 /** Reads an IP address. */
 export function address(text: string): string {
   if (isIP(text) !== 0) return text;

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ownVersion } from '../own-version.ts';
 import { addAudit } from './audit-command.ts';
 import { addCheck } from './check-command.ts';
 import type { Cli } from './cli.ts';
@@ -28,6 +29,7 @@ export function operatorProgram(surroundings: Surroundings, onReport: (report: R
   const program = new Command('gateway')
     .description('Asks and changes a running gateway, through Redis.')
     .option('--json', 'print JSON')
+    .version(ownVersion(), '-V, --version', 'print the version')
     .configureHelp({ showGlobalOptions: true, sortOptions: true })
     .configureOutput({ writeOut: surroundings.write, writeErr: surroundings.warn })
     .showHelpAfterError('(--help tells more)')

@@ -6,8 +6,10 @@ import { visible } from '../observe/log-text.ts';
 import { type RevocationStore, revocationStore } from '../revocation/revocation-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
+import { examples } from './examples.ts';
 import { type Deed, withFleet } from './fleet.ts';
 import { moment, table } from './layout.ts';
+import { id as parsedId } from './option-kinds.ts';
 import type { Report } from './report.ts';
 
 const EXAMPLES = `
@@ -30,24 +32,29 @@ export function addRevoke(program: Command, cli: Cli): void {
     .command('token')
     .description('Revokes one token.')
     .argument('[jti]', 'its jti; without it, the token itself is read from stdin')
+    .addHelpText('after', examples('revoke token < token.txt', 'revoke token 5f0c4e0b-8d3a-4c1e-9b7a-2d6f1c3e5a79'))
     .action(cli.reporting(async (jti?: string) => revokedToken(jti ?? (await cli.readInput()).trim(), cli)));
   revoke
     .command('user')
     .description('Revokes all tokens of a user that were issued until now.')
-    .argument('<id>', 'the sub of the tokens')
+    .argument('<id>', 'the sub of the tokens', parsedId)
+    .addHelpText('after', examples('revoke user user-7'))
     .action(cli.reporting((id: string) => revokedAll('user', id, cli)));
   revoke
     .command('tenant')
     .description('Revokes all tokens of a tenant that were issued until now.')
-    .argument('<id>', 'the tenantId of the tokens')
+    .argument('<id>', 'the tenantId of the tokens', parsedId)
+    .addHelpText('after', examples('revoke tenant acme'))
     .action(cli.reporting((id: string) => revokedAll('tenant', id, cli)));
   revoke
     .command('list')
     .description('Lists what is revoked at the moment.')
+    .addHelpText('after', examples('revoke list'))
     .action(cli.reporting(() => listed(cli)));
 }
 
 async function revokedToken(given: string, cli: Cli): Promise<Report> {
+  if (given === '') throw new CliError('usage', 'Nothing came: expected a jti, or a JWT on stdin.');
   const { jti, exp } = given.includes('.') ? claimsOf(given) : { jti: given, exp: undefined };
   const deed = { command: 'revoke token', target: jti };
   await withStore({ cli, deed }, (store) => store.revokeToken({ jti, expiresAtSeconds: exp }));

@@ -3,8 +3,10 @@ import { loadConfig } from '../config/load-config.ts';
 import { type ListedTenant, type TenantStore, tenantStore } from '../tenants/tenant-store.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
+import { examples } from './examples.ts';
 import { type Deed, withFleet } from './fleet.ts';
 import { fields, table } from './layout.ts';
+import { id as parsedId } from './option-kinds.ts';
 import type { Report } from './report.ts';
 
 const EXAMPLES = `
@@ -15,6 +17,8 @@ Examples:
   $ npx gateway tenants suspend acme
   $ npx gateway tenants list`;
 
+const ID_HELP = 'as tokens and keys name it';
+
 /** `gateway tenants`. */
 export function addTenants(program: Command, cli: Cli): void {
   const tenants = program.command('tenants').summary('tenants: plan, suspended or active').description('Tenants.');
@@ -22,27 +26,32 @@ export function addTenants(program: Command, cli: Cli): void {
   tenants
     .command('list')
     .description('Lists the tenants that have a record.')
+    .addHelpText('after', examples('tenants list'))
     .action(cli.reporting(() => listed(cli)));
   tenants
     .command('show')
     .description('Shows one tenant.')
-    .argument('<id>', 'as tokens and keys name it')
+    .argument('<id>', ID_HELP, parsedId)
+    .addHelpText('after', examples('tenants show acme'))
     .action(cli.reporting((id: string) => shown(id, cli)));
   tenants
     .command('plan')
     .description('Puts a tenant on a plan of gateway.yaml.')
-    .argument('<id>', 'as tokens and keys name it')
+    .argument('<id>', ID_HELP, parsedId)
     .argument('<plan>', 'a name among the plans of gateway.yaml')
+    .addHelpText('after', examples('tenants plan acme premium'))
     .action(cli.reporting((id: string, plan: string) => planned({ id, plan }, cli)));
   tenants
     .command('suspend')
     .description('Refuses all callers of a tenant.')
-    .argument('<id>', 'as tokens and keys name it')
+    .argument('<id>', ID_HELP, parsedId)
+    .addHelpText('after', examples('tenants suspend acme'))
     .action(cli.reporting((id: string) => changed('suspend', { id, cli }, (store) => store.suspend(id))));
   tenants
     .command('activate')
     .description('Lets the callers of a suspended tenant in again.')
-    .argument('<id>', 'as tokens and keys name it')
+    .argument('<id>', ID_HELP, parsedId)
+    .addHelpText('after', examples('tenants activate acme'))
     .action(cli.reporting((id: string) => changed('activate', { id, cli }, (store) => store.activate(id))));
 }
 

@@ -5,10 +5,11 @@ import { loadSettings } from '../config/load-config.ts';
 import type { Settings } from '../config/schema.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
+import { examples } from './examples.ts';
 import { withFleet } from './fleet.ts';
 import { inspectToken } from './inspect-token.ts';
 import { duration } from './layout.ts';
-import { names, seconds } from './option-kinds.ts';
+import { id, names, seconds } from './option-kinds.ts';
 import type { Report } from './report.ts';
 
 interface IssueOptions {
@@ -36,11 +37,15 @@ Example:
 /** `gateway token`. */
 export function addToken(program: Command, cli: Cli): void {
   const token = program.command('token').summary('issue a token for development, inspect any').description('Tokens.');
+  token.addHelpText(
+    'after',
+    examples('token issue user-7 --roles agent,manager --tenant acme', 'token inspect < token.txt'),
+  );
   token
     .command('issue')
     .summary('make a token for development')
     .description('Makes a token for development, and prints it.')
-    .argument('<user>', 'whose it is (sub)')
+    .argument('<user>', 'whose it is (sub)', id)
     .option('--roles <names>', 'roles, with commas between', names)
     .option('--tenant <id>', 'tenantId')
     .option('--email <address>', 'email')

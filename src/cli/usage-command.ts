@@ -3,7 +3,7 @@ import { usageOf } from '../rate-limit/limit-state.ts';
 import type { Cli } from './cli.ts';
 import { withFleet } from './fleet.ts';
 import { table } from './layout.ts';
-import { wholeNumber } from './option-kinds.ts';
+import { id, wholeNumber } from './option-kinds.ts';
 import type { Report } from './report.ts';
 
 /** Usage is kept for this long. */
@@ -21,7 +21,7 @@ export function addUsage(program: Command, cli: Cli): void {
     .command('usage')
     .summary('what a tenant has used, by day')
     .description('Shows what a tenant has used in the last days, today last.')
-    .argument('<tenant>', 'as tokens and keys name it')
+    .argument('<tenant>', 'as tokens and keys name it', id)
     .option('-d, --days <number>', 'how many days', wholeNumber({ min: 1, max: MAX_DAYS }), 7)
     .addHelpText('after', EXAMPLES)
     .action(cli.reporting((tenant: string, { days }: { days: number }) => used({ tenant, days }, cli)));

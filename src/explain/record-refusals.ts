@@ -17,7 +17,10 @@ interface RecordRefusalsOptions {
   readonly time: { readonly clock: () => number; readonly now: () => number };
 }
 
-/** So much of a text is enough to know it again. With them, an entry stays below 4 KiB however its text is encoded. */
+/** What somebody may have us keep by being refused. */
+const MAX_ENTRY_BYTES = 4096;
+
+/** So much of a text is enough to know it again. With them, nearly every entry is short enough. */
 const MAX_PATH_LENGTH = 512;
 const MAX_DETAIL_LENGTH = 256;
 const MAX_TENANT_LENGTH = 128;
@@ -50,9 +53,16 @@ export function recordRefusals({ link, entriesPerSecond, masked, time, ...upstre
     };
     // The link has noticed and logged a failure; this entry is lost.
     link
-      .command('SET', refusalKey(refusal.requestId), JSON.stringify(refusal), 'EX', String(REFUSAL_SECONDS))
+      .command('SET', refusalKey(refusal.requestId), textOf(refusal), 'EX', String(REFUSAL_SECONDS))
       .catch(() => undefined);
   };
+}
+
+/** Some characters are six bytes in JSON. Of an entry of many, what its caller knows anyway is left out. */
+function textOf(refusal: Refusal): string {
+  const text = JSON.stringify(refusal);
+  if (Buffer.byteLength(text) < MAX_ENTRY_BYTES) return text;
+  return JSON.stringify({ ...refusal, path: '…', tenant: undefined, limits: [] } satisfies Refusal);
 }
 
 type Upstreams = Pick<RecordRefusalsOptions, 'breakers' | 'instances'>;

@@ -101,7 +101,7 @@ export const metricDefinitions = {
   },
   webSocketsEnded: {
     name: 'gateway_websockets_ended_total',
-    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error, revoked (its caller may no longer call) or draining.',
+    help: 'WebSockets that have ended. `end` is closed (the two agreed), client_left or upstream_left (without a word), idle, unanswered_ping, protocol_error, expired, revoked or suspended (its caller may no longer call), or draining.',
     labelNames: ['end'],
   },
   redisUp: {

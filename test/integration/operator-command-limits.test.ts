@@ -64,6 +64,11 @@ describe('gateway limits', () => {
     expect((await run('limits', 'show', '--user', 'ada')).stdout).toMatch(/^user +2 of 3 +15 min$/m);
   });
 
+  it('are shown by a Redis that has no scripts', async () => {
+    await redis.client.script('FLUSH');
+    expect((await run('limits', 'show', '--user', 'ada')).stdout).toMatch(/^user +3 of 3 +-$/m);
+  });
+
   it('resets those of one and of nobody else, and the workers notice', async () => {
     const [one, other] = ['203.0.113.9', '203.0.113.10'];
     for (const address of [one, one, one, other, other, other]) await fromAddress(address);

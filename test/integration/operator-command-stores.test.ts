@@ -54,6 +54,23 @@ describe('gateway keys', () => {
     expect(await commandsOnRecord()).toEqual(['keys create', 'keys rotate', 'keys revoke', 'keys list']);
   });
 
+  it('shows one with all that it may do, and nothing of its secret', async () => {
+    const store = keyStore({ command, now: Date.now });
+    const may = { roles: ['agent'], scopes: ['read:tickets'] };
+    const { id, key } = await store.create({ owner: 'billing', tenantId: 'acme', ...may });
+    await store.rotate(id, { graceSeconds: 8 * 3600 });
+    const { code, stdout } = await gateway.run(['keys', 'show', id]);
+    expect(code).toBe(0);
+    for (const line of [/^Owner +billing$/m, /^Roles +agent$/m, /^Status +active$/m, /^Old secret +valid until 20/m]) {
+      expect(stdout).toMatch(line);
+    }
+    const json = await gateway.run(['keys', 'show', id, '--json']);
+    expect(json.json()).toMatchObject({ id, tenantId: 'acme', scopes: ['read:tickets'], status: 'active' });
+    expect(stdout + json.stdout).not.toContain(key.slice(-43));
+    expect(json.stdout).not.toContain('hash');
+    expect(await gateway.run(['keys', 'show', 'feedfeedfeedfeed'])).toMatchObject({ code: 1, stdout: '' });
+  });
+
   it('lists those of one tenant', async () => {
     const { id } = await create('--tenant', 'acme');
     await create('--tenant', 'other');

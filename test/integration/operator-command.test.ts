@@ -69,6 +69,23 @@ describe('npx gateway', () => {
     expect(tookMs).toBeLessThan(3000);
   });
 
+  it.each([
+    ['asks for a password', '', 'it asks for a password (REDIS_PASSWORD)'],
+    ['refuses the one it got', ':wrong@', 'user or password is wrong (REDIS_USERNAME, REDIS_PASSWORD)'],
+  ])('says in words of the settings when Redis %s', async (_what, user, reason) => {
+    await redis.client.config('SET', 'requirepass', 'hush-hush');
+    try {
+      const env = { REDIS_URL: `redis://${user}127.0.0.1:${redis.port}` };
+      const { code, stderr } = await gateway.run(['keys', 'list'], { env });
+      expect({ code, stderr }).toEqual({
+        code: 3,
+        stderr: `Redis at 127.0.0.1:${redis.port} can't be reached: ${reason}.\n`,
+      });
+    } finally {
+      await redis.client.config('SET', 'requirepass', '');
+    }
+  });
+
   it('waits for a frozen Redis no longer than 3 s', async () => {
     redis.freeze();
     try {

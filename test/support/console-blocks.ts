@@ -37,7 +37,7 @@ const IDS = [
   /\b[0-9a-f]{32}\b/,
   /\b[0-9a-f]{16}\b/,
 ];
-const TIMES = [/\d{4}-\d\d-\d\dT[\d:.]+Z/, /\b\d+ s ago/, /\bin \d+ min\b/, /\b\d{13}-\d+\b/, /\b\d{4}-\d\d-\d\d\b/];
+const TIMES = [/\d{4}-\d\d-\d\dT[\d:.]+Z/, /\b\d+ s ago/, /\b\d+ min\b/, /\b\d{13}-\d+\b/, /\b\d{4}-\d\d-\d\d\b/];
 const anyOf = (patterns: readonly RegExp[]) => new RegExp(patterns.map(({ source }) => source).join('|'), 'g');
 
 /** An output as a document may show it: without the account of whoever wrote that. */
