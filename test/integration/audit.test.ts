@@ -117,6 +117,18 @@ describe('the audit log', () => {
     expect(found.length).toBeLessThan(250);
   });
 
+  it('keeps about so many events in the stream, the last ones', async () => {
+    await start({ sections: { audit: { maxEvents: 1000 } } });
+    const pipeline = redis.client.pipeline();
+    for (let index = 0; index < 2000; index++) pipeline.xadd('psa:audit', '*', 'event', 'refused', 'count', '1');
+    await pipeline.exec();
+    const refused = await call(`${gateway.url}/api/x`);
+    const isThere = async () => (await lastEvents(link, 1))[0]?.requestId === refused.headers['x-request-id'];
+    await until('the event', isThere);
+    // Redis cuts whole nodes, of 100 each.
+    expect(await redis.client.xlen('psa:audit')).toBeLessThan(1200);
+  });
+
   it('has what happened within the second before the worker stopped, in the stream and in the file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'psa-audit-'));
     try {

@@ -64,7 +64,8 @@ describe('a refused request', () => {
   it('is kept for 15 minutes, without token and query', async () => {
     await start();
     const token = tokenFor({ exp: 1 });
-    const refused = await call(`${gateway.url}/api/crm/x?secret=hush&t=${token}`, { headers: bearer(token) });
+    const path = `/api/crm/${token}?secret=hush&t=${token}`;
+    const refused = await call(`${gateway.url}${path}`, { headers: bearer(token) });
     const text = await stored(idOf(refused));
     expect(text).not.toMatch(/eyJ|hush|secret/);
     expect(await redis.client.ttl(`psa:explain:${idOf(refused)}`)).toBeGreaterThan(890);

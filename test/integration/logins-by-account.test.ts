@@ -29,7 +29,7 @@ beforeAll(async () => {
       upstreams: { auth: auth.port },
       routes: [{ path: '/login', upstream: 'auth', auth: 'none', countLoginFailures: true }],
       redisPort: redis.port,
-      sections: { logins: { maxPerAccount: 8 } },
+      sections: { logins: { maxPerAccount: 8 }, addresses: { allow: ['192.0.2.99'] } },
     });
   gateways = [await start(), await start()];
 });
@@ -157,6 +157,12 @@ describe('failed logins to many accounts', () => {
     expect(refused.status).toBe(429);
     expect(JSON.parse(refused.body.toString()).detail).toBe('Too many failed logins from this address.');
     expect((await login('user-9@example.com', { password: 'right', address: '192.0.2.2' })).status).toBe(200);
+  });
+
+  it('shut out also an address that no other limit counts', async () => {
+    const address = '192.0.2.99';
+    for (let index = 0; index < 5; index++) await login(`user-${index}@example.com`, { address });
+    expect((await login('user-9@example.com', { address })).status).toBe(429);
   });
 
   it('can be tried fifty at a time at most, also from many addresses of one network', async () => {

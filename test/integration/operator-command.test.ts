@@ -281,6 +281,8 @@ describe('gateway audit', () => {
     await until('the first', () => following.output().includes('user=before'));
     await refusal({ time: '2026-01-01T00:00:01.000Z', user: 'later' });
     await until('the next', () => following.output().includes('user=later'));
+    await refusal({ time: '2026-01-01T00:00:02.000Z', user: '\u001b[2J\nlast' });
+    await until('what a terminal would obey', () => following.output().includes('user=\\u001b[2J\\u000alast'));
     expect(await following.stop()).toBe(0);
   });
 
