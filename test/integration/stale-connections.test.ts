@@ -11,7 +11,7 @@ const IDLE_MS = { from: 0, to: 8 };
 const REQUESTS = Number(process.env.STALE_TEST_REQUESTS ?? 2000);
 const LANES = 8;
 /** A pause of 4 ms each on average, and a slow machine. */
-const PATIENCE_MS = 30_000 + REQUESTS * 10;
+const PATIENCE_MS = 180_000 + REQUESTS * 10;
 
 let gateway: TestGateway;
 let service: Awaited<ReturnType<typeof hastyService>>;
