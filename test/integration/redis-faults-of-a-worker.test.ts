@@ -13,6 +13,9 @@ import { until } from '../support/until.ts';
 /** How long a fault lasts under load. `FAULT_SECONDS=60` for a thorough look, with figures. */
 const FAULT_SECONDS = Number(process.env.FAULT_SECONDS ?? 1);
 
+/** Under load V8 takes more and more room for what is young, for half a minute. Only then do resident pages tell anything. */
+const isThorough = FAULT_SECONDS >= 30;
+
 /** What would be held on to for each request would be more within a minute. */
 const GROWTH_MIB = 20;
 
@@ -106,6 +109,7 @@ describe('one of two workers, as shipped', () => {
       await start(10_000_000);
       const load = keepAliveLoad({ url: `${worker.url}/open/crm/x`, connections: 16 });
       await until('warmth', () => load.count() > 500, { withinMs: 20_000 });
+      await pause(FAULT_SECONDS * 1000);
       const before = await memory();
       for (const [name, fault] of Object.entries(redisFaults)) {
         const count = load.count();
@@ -119,10 +123,13 @@ describe('one of two workers, as shipped', () => {
           const figures = { before, during, after, requests: load.count() - count };
           process.stderr.write(`a worker: ${name} ${JSON.stringify(figures)}\n`);
         }
-        for (const { inUse } of [during, after]) expect(inUse - before.inUse).toBeLessThan(GROWTH_MIB);
+        for (const { inUse, resident } of [during, after]) {
+          expect(inUse - before.inUse).toBeLessThan(GROWTH_MIB);
+          if (isThorough) expect(resident - before.resident).toBeLessThan(GROWTH_MIB);
+        }
       }
       expect((await load.stop()).failures).toEqual({});
     },
-    60_000 + 6 * FAULT_SECONDS * 1000,
+    60_000 + 7 * FAULT_SECONDS * 1000,
   );
 });
