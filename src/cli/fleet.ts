@@ -130,6 +130,8 @@ function reasonOf(error: unknown): string {
   const message = messageOf(error);
   if (message.startsWith('NOAUTH')) return 'it asks for a password (REDIS_PASSWORD)';
   if (message.startsWith('WRONGPASS')) return 'user or password is wrong (REDIS_USERNAME, REDIS_PASSWORD)';
+  // As ioredis says it of one that has gone meanwhile.
+  if (/^(?:Stream isn't writeable|Connection is closed)/.test(message)) return 'the connection broke';
   return message.replace(/\.+$/, '');
 }
 

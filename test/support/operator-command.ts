@@ -23,7 +23,13 @@ export interface OperatorCommand {
   /** Runs `gateway <args>` in a process of its own, its output piped. */
   run(args: readonly string[], options?: { env?: Record<string, string>; input?: string }): Promise<Said>;
   /** Starts one that goes on until it is told to stop. */
-  start(args: readonly string[]): { output(): string; stop(): Promise<number | null> };
+  start(args: readonly string[]): {
+    output(): string;
+    errors(): string;
+    /** Settles when it has ended, by itself or because it was stopped. */
+    readonly ended: Promise<number | null>;
+    stop(): Promise<number | null>;
+  };
   close(): Promise<void>;
 }
 
@@ -62,16 +68,21 @@ export async function operatorCommand({
     start(args) {
       const child = spawned(args);
       let output = '';
+      let errors = '';
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
         output += chunk;
       });
-      const closed = once(child, 'close');
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        errors += chunk;
+      });
+      const ended = once(child, 'close').then(() => child.exitCode);
       return {
         output: () => output,
-        async stop() {
+        errors: () => errors,
+        ended,
+        stop() {
           child.kill('SIGINT');
-          await closed;
-          return child.exitCode;
+          return ended;
         },
       };
     },

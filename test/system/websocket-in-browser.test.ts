@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   gateway = await startGateway({
     upstreams: { live: service.port },
-    routes: [{ path: '/api/v1/tickets/live', upstream: 'live', websocket: { pingIntervalMs: 100 } }],
+    routes: [{ path: '/api/v1/tickets/live', upstream: 'live', websocket: { pingIntervalMs: 400 } }],
     env: { ALLOWED_ORIGINS: pageOf('localhost').replace(/\/$/, '') },
   });
   nginx = await startNginx({ gatewayPort: gateway.port });
@@ -59,7 +59,7 @@ function tryInPage({ url: target, protocols, message }: { url: string; protocols
     socket.onmessage = ({ data }) => {
       seen.echo = String(data);
       // Longer than the gateway waits for the answer to a ping.
-      setTimeout(() => socket.close(4000), 500);
+      setTimeout(() => socket.close(4000), 1000);
     };
     socket.onclose = ({ code, wasClean }) => resolve({ ...seen, code, wasClean });
   });
@@ -70,6 +70,21 @@ async function tryFrom(host: string, protocols: string[]) {
   const result = await page.evaluate(tryInPage, { url: url(), protocols, message: 'grüße '.repeat(1000) });
   await close();
   return { ...result, echo: result.echo.length };
+}
+
+/** A WebSocket of a page that is open, and how it will have ended. */
+async function opened(token: string) {
+  const { page, close } = await openPage(browser, pageOf('localhost'));
+  const ended = page.evaluate(
+    ({ target, protocols }) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(target, protocols);
+        socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
+      }),
+    { target: url(), protocols: ['bearer', token] },
+  );
+  await until('the WebSocket at the service', () => service.sockets.size === 1);
+  return { ended: ended.finally(close) };
 }
 
 describe('a page in Chromium', () => {
@@ -94,19 +109,16 @@ describe('a page in Chromium', () => {
     expect(service.handshakes).toHaveLength(before);
   });
 
-  it('is told 1001 when the worker stops', async () => {
-    const { page, close } = await openPage(browser, pageOf('localhost'));
-    const ended = page.evaluate(
-      ({ target, protocols }) =>
-        new Promise((resolve) => {
-          const socket = new WebSocket(target, protocols);
-          socket.onclose = ({ code, wasClean }) => resolve({ code, wasClean });
-        }),
-      { target: url(), protocols: ['bearer', tokenFor()] },
-    );
-    await until('the WebSocket at the service', () => service.sockets.size === 1);
+  it('is told 1008 and why when its token expires, and 1001 when the worker stops', async () => {
+    // The leeway is five seconds; enough of it is left for a slow machine to open the WebSocket.
+    const exp = Math.floor(Date.now() / 1000);
+    expect(await (await opened(tokenFor({ exp }))).ended).toEqual({
+      code: 1008,
+      reason: 'token_expired',
+      wasClean: true,
+    });
+    const { ended } = await opened(tokenFor());
     await gateway.worker.stop('the test asks for it');
-    expect(await ended).toEqual({ code: 1001, wasClean: true });
-    await close();
+    expect(await ended).toEqual({ code: 1001, reason: '', wasClean: true });
   });
 });
