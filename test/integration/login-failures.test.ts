@@ -4,6 +4,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 /** So late Redis answers the first gateway: time enough for a count that is not waited for to come too late. */
 const REDIS_DELAY_MS = 25;
@@ -101,6 +102,17 @@ describe('failed logins', () => {
       await fail(1, { address, through: slow });
       expect((await login(401, { address, through: fast })).status).toBe(429);
     }
+  });
+
+  it('are counted first also when Redis takes its time with that alone', async () => {
+    together = 2;
+    const answer = login(401);
+    const answerIt = await until('the login at the service', () => waiting.splice(0)[0]);
+    // Half of the time that a count may take. What only reads is answered meanwhile.
+    await redis.client.call('CLIENT', 'PAUSE', '40', 'WRITE');
+    answerIt();
+    expect((await answer).status).toBe(401);
+    expect(await redis.client.get('psa:limit:login-failures:192.0.2.1')).toBe('1');
   });
 
   it('are counted once each, through whichever gateway they come', async () => {
