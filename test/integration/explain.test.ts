@@ -37,6 +37,8 @@ const explained = async (requestId: string, headers: Record<string, string> = {}
   await stored(requestId);
   return call(`${gateway.url}/api/v1/_explain/${requestId}`, { headers });
 };
+/** How often Redis was asked for an entry. */
+const asked = async () => /cmdstat_get:calls=\d+/.exec(await redis.client.info('commandstats'))?.[0];
 const entryOf = (answer: Answer) => JSON.parse(answer.body.toString()) as Record<string, unknown>;
 
 describe('a refused request', () => {
@@ -125,7 +127,6 @@ describe('explaining', () => {
     'takes no id such as %s to Redis',
     async (id) => {
       await start();
-      const asked = async () => /cmdstat_get:calls=\d+/.exec(await redis.client.info('commandstats'))?.[0];
       const before = await asked();
       expect([400, 404]).toContain((await call(`${gateway.url}/api/v1/_explain/${id}`)).status);
       expect(await asked()).toBe(before);
@@ -150,6 +151,17 @@ describe('explaining', () => {
     const refused = await call(`${gateway.url}/api/crm/x`);
     expect(reasonOf(refused)).toBe('auth_missing');
     expect(reasonOf(await call(`${gateway.url}/api/v1/_explain/${idOf(refused)}`))).toBe('route_not_found');
+  });
+
+  it('does not ask a Redis that has stopped to answer', async () => {
+    await start();
+    const before = await asked();
+    redis.freeze();
+    // It is counted, so this is where the silence is noticed.
+    await call(`${gateway.url}/api/crm/x`);
+    expect((await call(`${gateway.url}/api/v1/_explain/${'a'.repeat(32)}`)).status).toBe(404);
+    redis.thaw();
+    expect(await asked()).toBe(before);
   });
 
   it('keeps an entry below 4 KiB, however long its parts are', async () => {

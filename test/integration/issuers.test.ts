@@ -245,7 +245,11 @@ describe('the keys of an issuer', () => {
     const gateway = await start();
     // A forged signature under an id that is there tells of no new key.
     const stranger = issuerKey('RS256', 'old').token(claimsOf(iss));
-    expect(reasonOf(await ask(gateway, stranger))).toBe('token_signature_invalid');
+    // Nor does an algorithm that is not allowed.
+    const other = issuerKey('RS512', 'other').token(claimsOf(iss));
+    for (const token of [stranger, other]) {
+      expect(reasonOf(await ask(gateway, token))).toBe('token_signature_invalid');
+    }
     expect(server.requests()).toBe(1);
     const forged = Array.from({ length: 400 }, (_, index) => old.token(claimsOf(iss), { kid: `made-up-${index}` }));
     const answers = await Promise.all(forged.map((token) => ask(gateway, token)));

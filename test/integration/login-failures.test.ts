@@ -4,6 +4,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { startRedis, type TestRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 /** So late Redis answers the first gateway: time enough for a count that is not waited for to come too late. */
 const REDIS_DELAY_MS = 25;
@@ -101,6 +102,21 @@ describe('failed logins', () => {
       await fail(1, { address, through: slow });
       expect((await login(401, { address, through: fast })).status).toBe(429);
     }
+  });
+
+  it('are counted first also when Redis takes its time with that alone', async () => {
+    together = 2;
+    const headers = { 'x-outcome': '401', 'x-body': 'small', 'x-forwarded-for': '192.0.2.1' };
+    // There as soon as the head is, which tells a client enough.
+    const answer = fetch(`${gateways[fast].url}/login`, { method: 'POST', headers });
+    const answerIt = await until('the login at the service', () => waiting.splice(0)[0]);
+    // What only reads is answered meanwhile.
+    await redis.client.call('CLIENT', 'PAUSE', '1000', 'WRITE');
+    answerIt();
+    // Well within the time that a count may take.
+    setTimeout(() => void redis.client.call('CLIENT', 'UNPAUSE'), 30);
+    expect((await answer).status).toBe(401);
+    expect(await redis.client.get('psa:limit:login-failures:192.0.2.1')).toBe('1');
   });
 
   it('are counted once each, through whichever gateway they come', async () => {

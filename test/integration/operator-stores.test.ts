@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { keyTable } from '../../src/api-keys/key-record.ts';
+import { hashOfSecret } from '../../src/api-keys/key-text.ts';
 import { recordTable } from '../../src/shared-state/record-table.ts';
 import { tenantTable } from '../../src/tenants/tenant-store.ts';
 import { operatorOf } from '../support/operator.ts';
@@ -62,6 +63,14 @@ describe('the store of API keys', () => {
     expect((await operator.keys.show(id))?.oldSecretUntilMs).toBe(nowMs + 60_000);
     nowMs += 60_000;
     expect((await operator.keys.show(id))?.oldSecretUntilMs).toBeUndefined();
+  });
+
+  it('ends at a second rotation what the first one had replaced', async () => {
+    const { id, key } = await operator.keys.create({ owner: 'billing' });
+    for (let times = 0; times < 2; times++) await operator.keys.rotate(id, { graceSeconds: 60 });
+    const record = await recordTable(keyTable, { command, now }).get(id);
+    expect(record?.secrets).toHaveLength(2);
+    expect(JSON.stringify(record)).not.toContain(hashOfSecret(key.slice(-43)));
   });
 
   it('rotates and revokes nothing that is not there, or is over', async () => {
@@ -139,6 +148,13 @@ describe('the store of tenants', () => {
     expect(await operator.tenants.show('tenant-1')).toEqual(suspended);
     expect(await operator.tenants.activate('tenant-1')).toEqual({ ...suspended, status: 'active' });
     expect(await operator.tenants.list()).toEqual([{ ...suspended, status: 'active' }]);
+  });
+});
+
+describe('a tenant that no claim can name', () => {
+  it.each(['', 'a\nb', 'x'.repeat(256)])('gets no record: %j', async (id) => {
+    await expect(operator.tenants.suspend(id)).rejects.toThrow(RangeError);
+    expect(await operator.tenants.list()).toEqual([]);
   });
 });
 
