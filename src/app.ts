@@ -103,8 +103,7 @@ export function createApp(options: AppOptions): App {
   const readers = [operator.apiKey, identity.reader];
   const isAdmin = async (req: express.Request) => {
     const caller = await validCallerOf(req, readers);
-    if (caller === undefined || operator.revocations.isRevoked(caller)) return false;
-    if (operator.tenants.get(caller.tenantId ?? '')?.status === 'suspended') return false;
+    if (caller === undefined || operator.whyRefused(caller) !== undefined) return false;
     return caller.roles.includes(gateway.identity.adminRole);
   };
 
