@@ -74,13 +74,6 @@ const ofSeveral: Record<string, PlaceFault> = {
     },
     isLasting: true,
   },
-  'a primary freezes': {
-    async begin(place) {
-      place.nodes[0].freeze();
-      await succession(place);
-    },
-    isLasting: true,
-  },
 };
 
 /** A primary counts as gone after a second, and then another is chosen; a busy machine needs a second vote. */
@@ -94,7 +87,7 @@ export const redisPlaces: Record<string, { start(): Promise<RedisPlace>; faults:
     faults: {
       ...harmless,
       ...ofSeveral,
-      'a primary freezes with a Sentinel': {
+      'a primary freezes, and the first Sentinel with it': {
         async begin(place) {
           place.freezeSentinel?.();
           place.nodes[0].freeze();
@@ -116,6 +109,13 @@ export const redisPlaces: Record<string, { start(): Promise<RedisPlace>; faults:
     faults: {
       ...harmless,
       ...ofSeveral,
+      'a primary freezes': {
+        async begin(place) {
+          place.nodes[0].freeze();
+          await succession(place);
+        },
+        isLasting: true,
+      },
       'a replica takes over': { begin: (place) => place.failOver?.(), isHarmless: true, isLasting: true },
     },
   },
