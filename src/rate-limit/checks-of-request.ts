@@ -48,7 +48,7 @@ export function checksOfRequest({ rules, isExempt, isAlways, now }: ChecksOption
     const counted = { tenant: id, weight, now: now() };
     const checks = [usageCheck(counted)];
     if (plan === undefined) return checks;
-    checks.push({ rule: plan.rule, key: keyOfPolicy('plan', { kind: 'tenant', id }), weight });
+    checks.push({ rule: plan.rule, key: keyOfPolicy(plan.rule, { kind: 'tenant', id }), weight });
     if (plan.quota !== undefined) checks.push(quotaCheck(plan.quota, counted));
     return checks;
   }
@@ -67,7 +67,7 @@ function checkOf(req: Request, policy: Policy | undefined, isFree: boolean): Omi
   if (policy.isDenied(address)) throw new Problem('ip_denied');
   const subject = policy.isExempt(address) ? undefined : subjectOf(req, policy.key);
   if (subject === undefined || (isFree && subject.kind === 'address')) return undefined;
-  return { rule: policy.rule, key: keyOfPolicy(policy.rule.name, subject) };
+  return { rule: policy.rule, key: keyOfPolicy(policy.rule, subject) };
 }
 
 /** Who a policy counts; undefined if it has nobody to count. */

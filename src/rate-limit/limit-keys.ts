@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { addressKey } from './address-key.ts';
+import type { Rule } from './check.ts';
 
 /** Who a limit counts. */
 export interface Subject {
@@ -25,9 +26,10 @@ export const keyOfLoginAccount = (account: string) => `psa:limit:login-account:$
 
 /**
  * Where a policy counts a subject. What stands in braces decides the slot in a cluster, and for users and addresses it is
- * the key of their limit of the environment: so one script decides over both.
+ * the key of their limit of the environment: so one script decides over both. Each algorithm keeps something else, so a
+ * policy that gets another one begins anew.
  */
-export function keyOfPolicy(name: string, { kind, id }: Subject): string {
+export function keyOfPolicy({ name, algorithm }: Pick<Rule, 'name' | 'algorithm'>, { kind, id }: Subject): string {
   const tags = {
     address: keyOfAnonymous,
     user: keyOfUser,
@@ -36,7 +38,8 @@ export function keyOfPolicy(name: string, { kind, id }: Subject): string {
     // Long or secret, for all we know.
     header: (value: string) => hash('sha256', value, 'base64url').slice(0, 22),
   };
-  return `psa:limit:${name}:{${tags[kind](id)}}`;
+  const key = `psa:limit:${name}:{${tags[kind](id)}}`;
+  return algorithm === 'fixed' ? key : `${key}:${algorithm}`;
 }
 
 /** Where a tenant's quota is counted; `month` is `yyyy-mm`. */

@@ -46,7 +46,8 @@ interface StateOptions {
  * - `psa:limit:anonymous:<address>`, `psa:limit:user:<user>`: the limits of the environment; a number that expires
  * - `psa:limit:login-failures:<address>`, `psa:limit:login-failures:<account>:{…}` (one account from one address),
  *   `psa:limit:login-account:<account>`; the account is a hash (`accountKey`)
- * - `psa:limit:<policy>:{<subject>}`, `psa:limit:plan:{<tenant>}`: number, hash of tenths of the window, or time, by algorithm
+ * - `psa:limit:<policy>:{<subject>}`, `psa:limit:plan:{<tenant>}`: number; with `:sliding` behind it a hash of tenths of the
+ *   window, with `:token-bucket` a time
  * - `psa:quota:{<tenant>}:<yyyy-mm>`, `psa:usage:{<tenant>}:<yyyy-mm-dd>`: numbers; in UTC, usage kept for 62 days
  *
  * @returns a function of the command, so that any connection will do
@@ -100,7 +101,7 @@ function checksOf({ rules, subject, plan, now }: StateOptions): Check[] {
   if (subject.kind === 'account') return accountChecks(rules, subject);
   const checks = [...rules.policies.values()]
     .filter(({ rule }) => rule.of === subject.kind)
-    .map(({ rule }) => check(rule, keyOfPolicy(rule.name, subject)));
+    .map(({ rule }) => check(rule, keyOfPolicy(rule, subject)));
   const { kind, id } = subject;
   if (kind === 'user') checks.unshift(check(rules.user, keyOfUser(id)));
   if (kind === 'address') {
@@ -108,7 +109,7 @@ function checksOf({ rules, subject, plan, now }: StateOptions): Check[] {
   }
   const ofTenant = kind === 'tenant' ? (rules.plans.get(plan ?? '') ?? rules.defaultPlan) : undefined;
   if (ofTenant === undefined) return checks;
-  checks.push(check(ofTenant.rule, keyOfPolicy('plan', subject)));
+  checks.push(check(ofTenant.rule, keyOfPolicy(ofTenant.rule, subject)));
   if (ofTenant.quota !== undefined) checks.push(quotaCheck(ofTenant.quota, { tenant: id, weight: 0, now }));
   return checks;
 }

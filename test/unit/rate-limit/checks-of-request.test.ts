@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { stringify } from 'yaml';
 import { type Caller, type RequestContext, setContext, type Tenant } from '../../../src/context.ts';
 import { checksOfRequest } from '../../../src/rate-limit/checks-of-request.ts';
+import { keyOfPolicy } from '../../../src/rate-limit/limit-keys.ts';
 import { limitRules } from '../../../src/rate-limit/limit-rules.ts';
 import { configOf, minimalFile } from '../../support/configuration.ts';
 
@@ -79,4 +80,17 @@ describe('checksOfRequest', () => {
       expect(checks).toEqual(expect.arrayContaining(['psa:limit:plan:{acme} 10', 'psa:quota:{acme}:2026-11 100']));
     },
   );
+});
+
+describe('the key of a policy', () => {
+  it('is another one for each algorithm, since each keeps something else there', () => {
+    const keys = (['fixed', 'sliding', 'token-bucket'] as const).map((algorithm) =>
+      keyOfPolicy({ name: 'company', algorithm }, { kind: 'tenant', id: 'acme' }),
+    );
+    expect(keys).toEqual([
+      'psa:limit:company:{acme}',
+      'psa:limit:company:{acme}:sliding',
+      'psa:limit:company:{acme}:token-bucket',
+    ]);
+  });
 });
