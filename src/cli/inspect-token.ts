@@ -94,5 +94,5 @@ function claimText(name: string, value: unknown, nowMs: number): string {
   const isTime = typeof value === 'number' && ['exp', 'iat', 'nbf'].includes(name) && Math.abs(value) < 8.64e12;
   if (!isTime) return typeof value === 'string' ? value : JSON.stringify(value);
   const seconds = Math.round(value - nowMs / 1000);
-  return `${moment(value * 1000)} (${seconds < 0 ? `${duration(-seconds)} ago` : `in ${duration(seconds)}`})`;
+  return `${moment(value * 1000)} (${seconds <= 0 ? `${duration(-seconds)} ago` : `in ${duration(seconds)}`})`;
 }

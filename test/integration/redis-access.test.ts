@@ -75,7 +75,7 @@ it('speaks TLS with a Redis whose authority it knows, and not with another', asy
   try {
     expect(await fiveRequests(trusting.url)).toEqual([200, 200, 200, 429, 429]);
     expect(JSON.stringify(await trusting.lines())).toContain('redis is connected');
-    expect(await redis.client.exists('psa:limit:sliding:{psa:limit:anonymous:127.0.0.1}')).toBe(1);
+    expect(await redis.client.exists('psa:limit:sliding:{psa:limit:anonymous:127.0.0.1}:sliding')).toBe(1);
     expect(JSON.stringify(await stranger.lines())).toContain('redis is away');
   } finally {
     await Promise.all([trusting.stop(), stranger.stop()]);
