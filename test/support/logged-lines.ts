@@ -35,7 +35,9 @@ export function loggedLines({ logger, folder }: LoggedLinesOptions): (file: LogF
       const content = await readFile(join(folder, `${file}.log`), 'utf8');
       return content.includes(`"${mark}"`) && content;
     });
-    const found = text.split('\n').filter((line) => line !== '' && !line.includes(`"${MARK}`));
+    // What comes after the mark may be half written.
+    const whole = text.slice(0, text.lastIndexOf('\n'));
+    const found = whole.split('\n').filter((line) => line !== '' && !line.includes(`"${MARK}`));
     return found.map((line) => JSON.parse(line) as Line);
   };
 }
