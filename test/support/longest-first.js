@@ -15,7 +15,7 @@ const LONG = [
   ],
   ...['integration/breaker', 'integration/streaming-events', 'integration/operator-docs'],
   ...['integration/operator-command-stores', 'system/log-rotation', 'integration/through-nginx-connections'],
-  ...['integration/big-bodies', 'integration/malformed-answers', 'integration/exact-limits'],
+  ...['integration/big-bodies', 'integration/malformed-answers', 'system/exact-limits'],
 ].map((name) => `test/${name}.test.ts`);
 
 /**
