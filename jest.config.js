@@ -11,10 +11,10 @@ const project = (name, options) => ({
 /** What counts exactly, or by the clock, needs a machine that keeps up. */
 const ALONE = [
   ...['rate-limit', 'redis-faults', 'redis-faults-of-a-worker', 'login-failures', 'logins-by-account', 'overload'],
-  ...['concurrency-limit'],
+  ...['redis-topologies', 'concurrency-limit'],
 ]
   .map((name) => `integration/${name}`)
-  .concat(['system/loadtest', 'system/metrics', 'system/nginx'])
+  .concat(['system/loadtest', 'system/nginx'])
   .map((path) => `<rootDir>/test/${path}.test.ts`);
 
 export default {

@@ -6,13 +6,7 @@ const { default: TestSequencer } = createRequire(import.meta.url)('@jest/test-se
 
 /** What takes a quarter of a minute or more by itself, longest first. */
 const LONG = [
-  ...[
-    'system/pm2',
-    'system/demo',
-    'integration/redis-topologies',
-    'system/api-docs-page',
-    'integration/operator-command',
-  ],
+  ...['system/pm2', 'system/demo', 'system/metrics', 'system/api-docs-page', 'integration/operator-command'],
   ...['integration/breaker', 'integration/streaming-events', 'integration/operator-docs'],
   ...['integration/operator-command-stores', 'system/log-rotation', 'integration/through-nginx-connections'],
   ...['integration/big-bodies', 'integration/malformed-answers', 'system/exact-limits'],
