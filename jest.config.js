@@ -31,8 +31,8 @@ export default {
   // Far more than a test takes by itself: a machine that is busy with something else must not fail it.
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/longest-first.js',
-  // Most tests wait for real time to pass, so there are more than most machines of a CI have processors.
-  maxWorkers: 3,
+  // As many as a small machine of a CI has processors. With more, what is promised by the clock is the machine's to break.
+  maxWorkers: 2,
   // Each file leaves its modules behind.
   workerIdleMemoryLimit: '400MB',
 };
