@@ -93,19 +93,19 @@ interface Scene {
 }
 
 /** Lets a fault happen under load, and tells what clients and the machine noticed of it. */
-async function endure({ begin, end }: PlaceFault, { place, gateways }: Scene) {
+async function endure({ begin, end, backMs: withinMs = BACK_MS }: PlaceFault, { place, gateways }: Scene) {
   const load = pairedLoad({ url: `${gateways[0].url}/free/x`, control: { 'x-forwarded-for': EXEMPT } });
   const watched = watchLimit(gateways);
   try {
     await until('traffic', () => load.count() > 50 && watched.passed() >= LIMIT / 2, { withinMs: 20_000 });
     const before = await load.rest(memory);
     await begin(place);
-    let backMs = end === undefined ? await timeUntilUp(gateways) : 0;
+    let backMs = end === undefined ? await timeUntilUp(gateways, withinMs) : 0;
     if (end !== undefined) await until('the loss to be noticed', async () => !(await areUp(gateways)));
     await new Promise((resolve) => setTimeout(resolve, FAULT_SECONDS * 1000));
     const during = await load.rest(memory);
     await end?.(place);
-    if (end !== undefined) backMs = await timeUntilUp(gateways);
+    if (end !== undefined) backMs = await timeUntilUp(gateways, withinMs);
     const result = await load.stop();
     const overshoot = (await watched.stop()) - LIMIT;
     return { ...result, overshoot, backMs, grownMiB: Math.max(during, memory()) - before, pairs: load.count() };
@@ -119,9 +119,9 @@ function memory(): number {
   return memoryInUse();
 }
 
-async function timeUntilUp(gateways: readonly TestGateway[]): Promise<number> {
+async function timeUntilUp(gateways: readonly TestGateway[], withinMs: number): Promise<number> {
   const startedAt = performance.now();
-  await until('Redis to be back', () => areUp(gateways), { withinMs: BACK_MS, everyMs: 50 });
+  await until('Redis to be back', () => areUp(gateways), { withinMs, everyMs: 50 });
   return Math.round(performance.now() - startedAt);
 }
 

@@ -34,6 +34,8 @@ export interface PlaceFault {
   readonly isHarmless?: true;
   /** Whether roles are others afterwards. */
   readonly isLasting?: true;
+  /** How soon limits are shared again, if not within five seconds. */
+  readonly backMs?: number;
 }
 
 const everywhere = async ({ nodes }: RedisPlace, ...command: [string, ...string[]]) => {
@@ -88,6 +90,8 @@ export const redisPlaces: Record<string, { start(): Promise<RedisPlace>; faults:
       ...harmless,
       ...ofSeveral,
       'a primary freezes, and the first Sentinel with it': {
+        // Half a second is lost at the frozen one, at each try.
+        backMs: 15_000,
         async begin(place) {
           place.freezeSentinel?.();
           place.nodes[0].freeze();
