@@ -10,9 +10,6 @@ import { until } from '../support/until.ts';
 /** How long a fault lasts. `FAULT_SECONDS=60` for a thorough look, with figures. */
 const FAULT_SECONDS = Number(process.env.FAULT_SECONDS ?? 1);
 
-/** In a short run, redis-faults.test.ts does the same to a single Redis. */
-const places = Object.entries(redisPlaces).filter(([name]) => FAULT_SECONDS > 1 || name !== 'a single Redis');
-
 const LIMIT = 60;
 const WORKERS = 2;
 
@@ -35,7 +32,7 @@ beforeAll(async () => {
 
 afterAll(() => crm.stop());
 
-describe.each(places)('with %s', (name, { start, faults }) => {
+describe.each(Object.entries(redisPlaces))('with %s', (name, { start, faults }) => {
   let shared: RedisPlace;
 
   beforeAll(async () => {

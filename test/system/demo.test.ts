@@ -70,7 +70,7 @@ const whilePm2Starts = () =>
   until('a home of PM2', () => readdirSync(folder).some((name) => existsSync(join(folder, name, 'pm2'))), {
     withinMs: WALK_MS,
   });
-const whileWatching = ({ says }: Demo) => says('Watch the tickets live');
+const whenTicketsDies = ({ says }: Demo) => says('kill -9');
 const whileReloading = ({ says }: Demo) => says('pm2 reload');
 
 describe('the guided walk', () => {
@@ -138,7 +138,7 @@ describe('the guided walk', () => {
 
   it.each([
     ['while PM2 starts', whilePm2Starts],
-    ['while a WebSocket is open', whileWatching],
+    ['in the middle of the walk', whenTicketsDies],
   ])(
     'leaves nothing behind after Ctrl+C %s',
     async (_when, moment) => {

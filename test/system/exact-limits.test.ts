@@ -5,6 +5,7 @@ import { type Pm2Gateway, startPm2Gateway } from '../support/pm2-gateway.ts';
 import { type RecordingBackend, startRecordingBackend } from '../support/recording-backend.ts';
 import { startRedisCluster } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { whileRedisIsThere } from '../support/while-redis-is-there.ts';
 
 const CLIENTS = 50;
 const REQUESTS = 600;
@@ -67,14 +68,7 @@ describe.each(Object.entries(kinds))(
       'what passes is exactly the limit: %s',
       async (name) => {
         const limit = name === 'none' ? ADDRESS_LIMIT : LIMIT;
-        // A worker that the machine has not let run for 80 ms takes Redis for away, and counts by itself for a moment. Then
-        // nothing has been shown.
-        let absences: number;
-        let statuses: Record<number, number>;
-        do {
-          absences = await absencesOfRedis();
-          statuses = await flood(name);
-        } while (absences !== (await absencesOfRedis()));
+        const statuses = await whileRedisIsThere(gateways, () => flood(name));
         expect(statuses).toEqual({ 200: limit, 429: REQUESTS - limit });
       },
       60_000,
@@ -86,14 +80,6 @@ describe.each(Object.entries(kinds))(
         expect(new Set(passed.map(({ worker }) => worker)).size).toBe(2);
       }
     });
-
-    /** How often a worker has lost Redis so far. */
-    async function absencesOfRedis(): Promise<number> {
-      // Lines are collected for 50 ms before they are written.
-      await new Promise((resolve) => setTimeout(resolve, 120));
-      const lines = (await Promise.all(gateways.map((gateway) => gateway.lines('combined')))).flat();
-      return lines.filter(({ message }) => /^redis is (away|back)/.test(String(message))).length;
-    }
 
     /** How often each status was answered to one more address, by both gateways. */
     async function flood(path: string): Promise<Record<number, number>> {
